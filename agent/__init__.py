@@ -1,0 +1,1 @@
+"""Sessionkeeper: the automation agent for smart accounts."""

@@ -1,0 +1,1 @@
+"""Values the whole agent speaks in. Pure: no I/O, clock, randomness, logging or async."""
