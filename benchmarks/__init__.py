@@ -1,0 +1,1 @@
+"""What the agent claims about speed, each claim against a peer in the same run."""
