@@ -1,0 +1,180 @@
+"""Every error the agent raises on purpose.
+
+AgentError
+├── ConfigError            a file or a setting is wrong
+│   ├── SettingsError
+│   └── DefinitionError    (agent.definitions adds file, line and column)
+├── Refused                we decided not to act
+│   ├── PreflightError(violations)
+│   ├── BudgetExceeded(limit_key, needed, left)
+│   └── FeeAboveCap(quoted_wei, cap_wei)
+├── Rejected               somebody answered no
+│   ├── EntryPointRejected(code, inner)
+│   ├── BundlerRejected(code, message)
+│   └── PaymasterRejected
+├── Unavailable            nobody answered
+│   ├── ChainUnavailable
+│   ├── BundlerUnavailable
+│   ├── PaymasterUnavailable
+│   └── StoreUnavailable
+├── NotFound               no such job, run, session or key
+├── StaleRecord            somebody else changed the occurrence first
+└── Bug
+    └── IllegalTransition(state, event)
+"""
+
+
+class AgentError(Exception):
+    """The root; `code` is stable and documented, `remedy` says what to do."""
+
+    code = "agent_error"
+    remedy = ""
+
+
+class ConfigError(AgentError):
+    """A file or a setting is wrong."""
+
+    code = "config"
+
+
+class SettingsError(ConfigError):
+    """An environment variable or option is wrong."""
+
+    code = "settings"
+
+
+class Refused(AgentError):
+    """The agent decided not to act."""
+
+    code = "refused"
+
+
+class BudgetExceeded(Refused):
+    """A limit has less room than the operation may use."""
+
+    code = "budget_exceeded"
+    remedy = "wait for the operations in flight, or ask the owner to grant more: sessions new"
+
+    def __init__(self, limit_key: str, needed: int, left: int) -> None:
+        super().__init__(f"limit {limit_key}: {left} left, {needed} needed")
+        self.limit_key = limit_key
+        self.needed = needed
+        self.left = left
+
+
+class FeeAboveCap(Refused):
+    """The chain asks for more than the job may pay."""
+
+    code = "fee_above_cap"
+    remedy = "wait for lower fees, or raise the cap in the job's `fees`"
+
+    def __init__(self, what: str, quoted_wei: int, cap_wei: int) -> None:
+        super().__init__(f"{what} is {quoted_wei} wei, the cap is {cap_wei} wei")
+        self.what = what
+        self.quoted_wei = quoted_wei
+        self.cap_wei = cap_wei
+
+
+class Rejected(AgentError):
+    """Somebody answered no."""
+
+    code = "rejected"
+
+
+class EntryPointRejected(Rejected):
+    """`validateUserOp` or the EntryPoint refused the operation."""
+
+    code = "entry_point_rejected"
+
+    def __init__(self, reason: str, inner_name: str = "", inner_data: bytes = b"") -> None:
+        super().__init__(f"{reason} {inner_name}".strip())
+        self.reason = reason
+        self.inner_name = inner_name
+        self.inner_data = inner_data
+
+
+class BundlerRejected(Rejected):
+    """The bundler answered with a JSON-RPC error."""
+
+    code = "bundler_rejected"
+
+    def __init__(self, rpc_code: int, message: str) -> None:
+        super().__init__(f"bundler error {rpc_code}: {message}")
+        self.rpc_code = rpc_code
+        self.message = message
+
+
+class Unavailable(AgentError):
+    """Nobody answered, or the answer was broken."""
+
+    code = "unavailable"
+
+
+class ChainUnavailable(Unavailable):
+    """The RPC node gave no usable answer."""
+
+    code = "chain_unavailable"
+
+
+class ChainReverted(AgentError):
+    """An `eth_call` reverted; `data` is what it returned."""
+
+    code = "chain_reverted"
+
+    def __init__(self, data: bytes, message: str = "") -> None:
+        super().__init__(message or f"reverted with 0x{data[:68].hex()}")
+        self.data = data
+
+
+class BundlerUnavailable(Unavailable):
+    """The bundler gave no usable answer."""
+
+    code = "bundler_unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The journal cannot be read or written."""
+
+    code = "store_unavailable"
+
+
+class StoreInUse(ConfigError):
+    """Another worker runs on the same store."""
+
+    code = "store_in_use"
+    remedy = "stop the other worker first, or give this one a store of its own"
+
+
+class NotFound(AgentError):
+    """No such job, run, session or key."""
+
+    code = "not_found"
+
+
+class StaleRecord(AgentError):
+    """Somebody else changed the occurrence first; read it again."""
+
+    code = "stale_record"
+
+
+class DuplicateOperation(AgentError):
+    """This nonce or hash is already in the journal for something else."""
+
+    code = "duplicate_operation"
+
+
+class Bug(AgentError):
+    """The agent broke its own rule."""
+
+    code = "bug"
+
+
+class IllegalTransition(Bug):
+    """The state table has no such row."""
+
+    code = "illegal_transition"
+
+    def __init__(self, state: str, event: str) -> None:
+        super().__init__(f"no transition from {state} on {event}")
+        self.state = state
+        self.event = event
