@@ -85,6 +85,8 @@ class JournaledOperation:
     user_op_hash: Hash32
     valid_until: Timestamp | None
     journaled_at: Timestamp
+    planned_at_block: int
+    """`plan.block_number`: no earlier block can hold it."""
 
 
 def with_gas(operation: UserOperation, gas: GasLimits, fees: Fees) -> UserOperation:

@@ -1,0 +1,1 @@
+"""The adapters: ports made real over HTTP, SQL, files and the clock."""
