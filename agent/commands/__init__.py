@@ -1,0 +1,1 @@
+"""One use case a file, shared by the command line and the web."""
