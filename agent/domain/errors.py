@@ -7,7 +7,8 @@ AgentError
 ├── Refused                we decided not to act
 │   ├── PreflightError(violations)
 │   ├── BudgetExceeded(limit_key, needed, left)
-│   └── FeeAboveCap(quoted_wei, cap_wei)
+│   ├── FeeAboveCap(quoted_wei, cap_wei)
+│   └── JobPaused
 ├── Rejected               somebody answered no
 │   ├── EntryPointRejected(code, inner)
 │   ├── BundlerRejected(code, message)
@@ -73,6 +74,13 @@ class FeeAboveCap(Refused):
         self.what = what
         self.quoted_wei = quoted_wei
         self.cap_wei = cap_wei
+
+
+class JobPaused(Refused):
+    """The job is paused; the journal takes no signature and no send for it."""
+
+    code = "job_paused"
+    remedy = "sessionkeeper jobs resume"
 
 
 class Rejected(AgentError):

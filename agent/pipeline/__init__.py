@@ -1,0 +1,1 @@
+"""The steps from a due slot to a settled payment; read `occurrence.py` first."""

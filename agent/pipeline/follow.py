@@ -1,0 +1,154 @@
+"""Follow every operation in flight of one chain, a few requests per head whatever their number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent.domain.call import Call
+from agent.domain.evaluation import Delivered
+from agent.domain.journal import Change
+from agent.domain.occurrence import Inclusion, Occurrence
+from agent.domain.operation import JournaledOperation
+from agent.domain.states import Event, State
+from agent.domain.units import Hash32, Timestamp, Wei
+from agent.erc4337.calldata import nonce_call
+from agent.pipeline.confirm import Evidence, Happened, KeepWaiting, Resend, Verdict, judge
+from agent.pipeline.context import ChainContext, JobContext, Services
+from agent.pipeline.receipt import inclusions, operation_logs
+from agent.pipeline.submit import submit
+from agent.ports import Block, CallFailed
+
+SEQUENCE_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An occurrence whose signed operations may land or be undone."""
+
+    occurrence: Occurrence
+    operations: tuple[JournaledOperation, ...]
+    job: JobContext
+
+
+async def follow(
+    services: Services, chain: ChainContext, flights: Sequence[Flight]
+) -> tuple[Occurrence, ...]:
+    """Look at the chain once for all flights and journal what happened; return the changed occurrences.
+
+    Raises ChainUnavailable: then nothing was learned, and nothing is changed.
+    """
+    if not flights:
+        return ()
+    evidence = await _evidence(chain, flights)
+    now = await services.clock.now()
+    changed = []
+    for flight in flights:
+        seen = evidence[flight.occurrence.id]
+        verdict = judge(flight.occurrence, flight.operations, seen, now)
+        after = await _act(services, flight, verdict, now)
+        if after is not None:
+            changed.append(after)
+    return tuple(changed)
+
+
+async def _evidence(chain: ChainContext, flights: Sequence[Flight]) -> dict[int, Evidence]:
+    # Final before head: a block final now cannot be missing from logs read afterwards.
+    final = await chain.reader.finalized()
+    head = await chain.reader.block("latest")
+    sequences = await _sequences(chain, flights, final)
+    seen = await _seen(chain, flights, head)
+    return {
+        flight.occurrence.id: Evidence(
+            inclusion=_newest(flight, seen),
+            final_sequence=sequences[flight.occurrence.id],
+            final_block=final.number,
+            final_timestamp=final.timestamp,
+        )
+        for flight in flights
+    }
+
+
+async def _seen(chain: ChainContext, flights: Sequence[Flight], head: Block) -> dict[Hash32, Inclusion]:
+    hashes = [operation.user_op_hash for flight in flights for operation in flight.operations]
+    first = min(operation.planned_at_block for flight in flights for operation in flight.operations)
+    return await inclusions(chain.reader, chain.entry_point, hashes, min(first, head.number), head.number)
+
+
+def _newest(flight: Flight, seen: Mapping[Hash32, Inclusion]) -> Inclusion | None:
+    found = [seen[item.user_op_hash] for item in flight.operations if item.user_op_hash in seen]
+    return found[-1] if found else None
+
+
+async def _sequences(chain: ChainContext, flights: Sequence[Flight], final: Block) -> dict[int, int]:
+    calls = [
+        Call(
+            chain.entry_point,
+            Wei(0),
+            nonce_call(flight.job.definition.account, flight.operations[-1].nonce.key),
+        )
+        for flight in flights
+    ]
+    answers = await chain.reader.calls(calls, final.number)
+    return {
+        flight.occurrence.id: 0 if isinstance(answer, CallFailed) else _sequence(answer)
+        for flight, answer in zip(flights, answers, strict=True)
+    }
+
+
+def _sequence(word: bytes) -> int:
+    return int.from_bytes(word, "big") & SEQUENCE_MASK
+
+
+async def _act(services: Services, flight: Flight, verdict: Verdict, now: Timestamp) -> Occurrence | None:
+    if isinstance(verdict, KeepWaiting):
+        return None
+    if isinstance(verdict, Resend):
+        return await _resend(services, flight)
+    inclusion = verdict.inclusion
+    if inclusion is not None and inclusion.success:
+        inclusion = await _with_delivery(flight, inclusion)
+    occurrence = await _released(services, flight.occurrence, now)
+    return await services.journal.record(_change(occurrence, verdict, inclusion, now))
+
+
+async def _resend(services: Services, flight: Flight) -> Occurrence | None:
+    if flight.occurrence.state is State.HELD:
+        return None
+    bundlers = flight.job.chain.bundlers
+    # Turn by turn: the journal's version grows with every send and answer.
+    bundler = bundlers[flight.occurrence.version // 2 % len(bundlers)]
+    return await submit(services, bundler, flight.occurrence, flight.operations[-1])
+
+
+async def _released(services: Services, occurrence: Occurrence, now: Timestamp) -> Occurrence:
+    if occurrence.state is not State.HELD:
+        return occurrence
+    change = Change(
+        occurrence.id, occurrence.version, Event.RELEASE, now, code="seen_on_chain", reason="the chain decided"
+    )
+    return await services.journal.record(change)
+
+
+async def _with_delivery(flight: Flight, inclusion: Inclusion) -> Inclusion:
+    receipt = await flight.job.chain.reader.receipt(inclusion.transaction_hash)
+    if receipt is None or receipt.block_hash != inclusion.block_hash:
+        return replace(inclusion, delivered=False, why="the node has no receipt for its transaction")
+    logs = operation_logs(receipt, flight.job.chain.entry_point, inclusion.user_op_hash)
+    definition = flight.job.definition
+    delivery = flight.job.kind.confirm(definition.spec, definition.account, logs)
+    if isinstance(delivery, Delivered):
+        return replace(inclusion, delivered=True)
+    return replace(inclusion, delivered=False, why=f"{delivery.code}: {delivery.why}")
+
+
+def _change(
+    occurrence: Occurrence, happened: Happened, inclusion: Inclusion | None, now: Timestamp
+) -> Change:
+    return Change(
+        occurrence.id,
+        occurrence.version,
+        happened.event,
+        now,
+        code=happened.code,
+        reason=happened.reason,
+        inclusion=inclusion,
+    )

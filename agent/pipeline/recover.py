@@ -1,0 +1,50 @@
+"""Before anything new: take up whatever an earlier run left open."""
+
+from collections.abc import Mapping
+
+from agent.domain.journal import Change
+from agent.domain.occurrence import Occurrence
+from agent.domain.states import TERMINAL, Event, State
+from agent.pipeline.context import JobContext, Services
+from agent.pipeline.follow import Flight
+
+OPEN_STATES = tuple(state for state in State if state not in TERMINAL)
+
+
+async def recover(services: Services) -> tuple[Occurrence, ...]:
+    """Return every open occurrence, ready to go on from its state.
+
+    DUE and CLAIMED had no effect yet. PLANNED signed nothing, so its sequence is free again. SIGNED and later
+    may be on chain: `follow` looks there first and only then sends the same bytes.
+    """
+    left = await services.journal.occurrences(states=OPEN_STATES)
+    return tuple([await _taken_up(services, occurrence) for occurrence in left])
+
+
+async def _taken_up(services: Services, occurrence: Occurrence) -> Occurrence:
+    if occurrence.state is not State.PLANNED:
+        return occurrence
+    change = Change(
+        occurrence.id,
+        occurrence.version,
+        Event.UNPLAN,
+        await services.clock.now(),
+        code="restarted",
+        reason="the worker stopped before anything was signed",
+        reservations=(),
+    )
+    return await services.journal.record(change)
+
+
+async def flight(
+    services: Services, jobs: Mapping[str, JobContext], occurrence: Occurrence
+) -> Flight | None:
+    """Return the occurrence with its signed bytes; None when its job is not loaded or nothing is signed."""
+    job = jobs.get(occurrence.job_id)
+    if job is None:
+        return None
+    operations = await services.journal.operations(occurrence.id)
+    if occurrence.nonce is None:
+        return None
+    mine = tuple(item for item in operations if item.nonce == occurrence.nonce)
+    return Flight(occurrence, mine, job) if mine else None

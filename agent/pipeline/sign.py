@@ -1,0 +1,44 @@
+"""Sign a priced operation with the session key, and prove the signature before anybody uses it."""
+
+from dataclasses import replace
+
+from agent.domain.errors import Bug
+from agent.domain.operation import PricedOperation, SignedOperation
+from agent.domain.signatures import recover_signer
+from agent.domain.units import Hash32
+from agent.domain.user_operation import UserOperation
+from agent.erc4337.user_op_hash import user_op_hash
+from agent.pipeline.context import JobContext, SessionContext
+from agent.pipeline.prepare import Prepared
+from agent.pipeline.validate import require_valid, validate
+from agent.smart_sessions.signature import signed_hash, use_signature
+
+
+async def sign(job: JobContext, prepared: Prepared) -> SignedOperation:
+    """Return the signed operation after SmartSession itself has accepted it.
+
+    Raises EntryPointRejected when it has not, Bug when the signature is not the session key's.
+    """
+    operation, op_hash = await signed_operation(job, prepared.priced)
+    answer = await validate(job, operation, op_hash, prepared.block)
+    require_valid(answer, prepared.block.timestamp)
+    return SignedOperation(prepared.priced, operation, op_hash, answer.valid_until)
+
+
+async def signed_operation(job: JobContext, priced: PricedOperation) -> tuple[UserOperation, Hash32]:
+    """Return the operation with its session signature, and its hash."""
+    draft = priced.draft
+    op_hash = user_op_hash(priced.operation, draft.entry_point, draft.chain_id, job.chain.version)
+    inner = await inner_signature(job.session, op_hash)
+    signature = use_signature(draft.permission_id, inner)
+    return replace(priced.operation, signature=signature), op_hash
+
+
+async def inner_signature(session: SessionContext, op_hash: Hash32) -> bytes:
+    """Return the session key's signature, proven by recovery; raises Bug when it is another key's."""
+    digest = signed_hash(op_hash, session.flavour)
+    inner = await session.signer.sign_hash(digest)
+    signer = recover_signer(digest, inner)
+    if signer != session.signer.address:
+        raise Bug(f"the signature recovers to {signer}, not to the session key {session.signer.address}")
+    return inner
