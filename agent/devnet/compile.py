@@ -1,0 +1,123 @@
+"""Compile the stand-in contracts with solc-js, once per state of the sources."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.devnet.errors import SetupError
+from agent.devnet.node import find_node
+from agent.devnet.paths import SOURCE, build_dir
+
+Progress = Callable[[str], None]
+
+CONTRACTS = SOURCE / "contracts"
+STAMP = ".sources"
+SETTINGS = {
+    "evmVersion": "cancun",
+    "optimizer": {"enabled": True, "runs": 200},
+    "viaIR": True,
+    "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
+    "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
+}
+RUN_SOLC = (
+    "const solc = require(process.argv[1]);"
+    "process.stdout.write(solc.compile(require('fs').readFileSync(0, 'utf8')));"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A compiled contract: its interface, creation code and runtime code."""
+
+    abi: list[dict[str, Any]]
+    bytecode: bytes
+    runtime: bytes
+
+
+def compiled_contracts(build: Path | None = None) -> dict[str, Artifact]:
+    """Return every stand-in by name, compiling when the sources changed; raise SetupError."""
+    root = build or build_dir()
+    return compile_contracts(CONTRACTS, root / "devnet" / "npm" / "node_modules" / "solc", root / "contracts")
+
+
+def compile_contracts(
+    sources: Path, solc: Path, out: Path, progress: Progress | None = None
+) -> dict[str, Artifact]:
+    """Compile every contract named like its file into `out/<Name>.json`; raise SetupError with solc's words."""
+    files = _source_files(sources)
+    stamp = hashlib.sha256(json.dumps([files, SETTINGS], sort_keys=True).encode()).hexdigest()
+    if _read(out / STAMP) != stamp:
+        say = progress or (lambda text: print(f"devnet: {text}", file=sys.stderr, flush=True))
+        say(f"compiling {len(files)} Solidity files")
+        _write_artifacts(_deployable(_compile(files, solc)), out)
+        (out / STAMP).write_text(stamp)
+    return {file.stem: _artifact(file) for file in sorted(out.glob("*.json"))}
+
+
+def _source_files(sources: Path) -> dict[str, str]:
+    found = sorted(sources.rglob("*.sol"))
+    if not found:
+        raise SetupError(f"{sources} has no Solidity source")
+    return {file.relative_to(sources).as_posix(): file.read_text() for file in found}
+
+
+def _compile(files: Mapping[str, str], solc: Path) -> dict[str, Any]:
+    request = {
+        "language": "Solidity",
+        "sources": {name: {"content": text} for name, text in files.items()},
+        "settings": SETTINGS,
+    }
+    ran = subprocess.run(
+        [find_node().node, "-e", RUN_SOLC, solc],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise SetupError(f"solc did not run: {ran.stderr.strip()}")
+    answer: dict[str, Any] = json.loads(ran.stdout)
+    problems = [error["formattedMessage"] for error in answer.get("errors", [])]
+    if problems:
+        raise SetupError("the stand-in contracts do not compile cleanly\n" + "\n".join(problems))
+    return answer
+
+
+def _deployable(answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for source, contracts in answer["contracts"].items():
+        name = Path(source).stem
+        compiled = contracts.get(name)
+        if compiled and "lib/" not in source and compiled["evm"]["bytecode"]["object"]:
+            found[name] = {
+                "abi": compiled["abi"],
+                "bytecode": "0x" + compiled["evm"]["bytecode"]["object"],
+                "deployedBytecode": "0x" + compiled["evm"]["deployedBytecode"]["object"],
+            }
+    return found
+
+
+def _write_artifacts(artifacts: Mapping[str, dict[str, Any]], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for stale in out.glob("*.json"):
+        stale.unlink()
+    for name, artifact in artifacts.items():
+        (out / f"{name}.json").write_text(json.dumps(artifact, indent=1))
+
+
+def _artifact(file: Path) -> Artifact:
+    content = json.loads(file.read_text())
+    return Artifact(
+        abi=content["abi"],
+        bytecode=bytes.fromhex(content["bytecode"][2:]),
+        runtime=bytes.fromhex(content["deployedBytecode"][2:]),
+    )
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.is_file() else ""
