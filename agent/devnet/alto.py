@@ -24,7 +24,8 @@ async def running_alto(
     port = options.bundler_port or free_port()
     script = devnet / "npm" / "node_modules" / "@pimlico" / "alto" / "esm" / "cli" / "alto.js"
     node = find_node()
-    command = [node.node, "-r", SOURCE / "loopback.cjs", script, *_arguments(port, rpc_url, entry_points)]
+    command: list[str | Path] = [node.node, "-r", SOURCE / "loopback.cjs", script]
+    command += _arguments(port, rpc_url, entry_points)
     with running_program("alto", command, folder / "alto.log", node.environment()) as program:
         yield program, f"http://127.0.0.1:{port}"
 

@@ -29,7 +29,7 @@ async def running_anvil(
     """Run anvil, mining a block per transaction, and give its URL once it answers."""
     port = options.rpc_port or free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [anvil_binary(devnet), *_arguments(port, options)]
+    command: list[str | Path] = [anvil_binary(devnet), *_arguments(port, options)]
     with running_program("anvil", command, folder / "anvil.log") as program:
 
         async def answers() -> bool:

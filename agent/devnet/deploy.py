@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eth_abi import encode
+from eth_abi.abi import encode
 
 from agent.devnet import rpc
 from agent.devnet.addresses import CREATE2_FACTORY, ENTRY_POINT_SALTS, MULTICALL3, SAFE_SINGLETON_FACTORY
 from agent.devnet.compiled import entry_point_creation_code, nexus_creation_code, usdc_creation_code
 from agent.devnet.errors import DevnetError
 from agent.devnet.keys import DEPLOYER
+from agent.devnet.transactions import transact_all
 from agent.devnet.usdc import initial_calls
 from agent.domain.call import Call
 from agent.domain.keccak import keccak256
@@ -18,7 +19,6 @@ from agent.domain.units import Address, Hash32, Wei
 from agent.erc4337.version import CANONICAL_ENTRY_POINTS, EntryPointVersion
 
 ZERO_SALT = Hash32(bytes(32))
-GAS_PER_TRANSACTION = 12_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,13 @@ def usdc_deployments(artifacts: Path) -> tuple[Deployment, ...]:
 
 
 async def deploy(url: str, deployments: Sequence[Deployment]) -> None:
-    """Make those contracts that are not there yet; the chain must mine a block per transaction."""
+    """Make those contracts that are not there yet; raise DevnetError when one is still missing after that."""
     missing = await _without_code(url, {item.name: item.address for item in deployments})
     calls = [item.call() for item in deployments if item.name in missing]
     if "USDC" in missing:
         usdc = next(item.address for item in deployments if item.name == "USDC")
         calls += initial_calls(usdc)
-    await _send_in_order(url, calls)
+    await transact_all(url, calls)
     failed = await _without_code(url, {item.name: item.address for item in deployments})
     if failed:
         raise DevnetError(f"not deployed: {', '.join(failed)}")
@@ -114,19 +114,3 @@ async def _without_code(url: str, contracts: Mapping[str, Address]) -> dict[str,
     requests = [rpc.Request("eth_getCode", (str(address), "latest")) for address in contracts.values()]
     codes = await rpc.batch(url, requests)
     return {name: contracts[name] for name, code in zip(contracts, codes, strict=True) if code == "0x"}
-
-
-async def _send_in_order(url: str, calls: Sequence[Call]) -> None:
-    sender = str(DEPLOYER.address)
-    nonce = int(await rpc.call(url, "eth_getTransactionCount", sender, "pending"), 16)
-    transactions = [
-        {
-            "from": sender,
-            "to": str(call.target),
-            "data": "0x" + call.data.hex(),
-            "gas": hex(GAS_PER_TRANSACTION),
-            "nonce": hex(nonce + index),
-        }
-        for index, call in enumerate(calls)
-    ]
-    await rpc.batch(url, [rpc.Request("eth_sendTransaction", (row,)) for row in transactions])

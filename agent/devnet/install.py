@@ -1,4 +1,4 @@
-"""Bring the programs and the compiled contracts into the cache folder; committed hashes decide what is taken."""
+"""Bring programs and compiled contracts into the cache folder; committed hashes decide what is taken."""
 
 import base64
 import hashlib
@@ -98,8 +98,9 @@ def install_multicall(devnet: Path, progress: Progress) -> None:
 def _unpack(package: Package, tarball: Path, artifacts: Path) -> None:
     digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
     if f"sha512-{digest}" != package.integrity:
-        raise SetupError(f"{package.name} {package.version} has integrity sha512-{digest},"
-                         f" expected {package.integrity}")
+        raise SetupError(
+            f"{package.name} {package.version} has integrity sha512-{digest}, expected {package.integrity}"
+        )
     folder = artifacts / package.folder
     with tarfile.open(tarball) as archive:
         for name in package.files:

@@ -33,7 +33,8 @@ class Program:
         deadline = time.monotonic() + timeout_s
         while not await is_ready():
             if self.process.poll() is not None:
-                raise DevnetError(f"{self.name} ended with code {self.process.returncode}:\n{self.last_output()}")
+                code = self.process.returncode
+                raise DevnetError(f"{self.name} ended with code {code}:\n{self.last_output()}")
             if time.monotonic() > deadline:
                 raise DevnetError(f"{self.name} is not ready after {timeout_s} s:\n{self.last_output()}")
             await asyncio.sleep(POLL_S)

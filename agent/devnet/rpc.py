@@ -25,6 +25,13 @@ async def call(url: str, method: str, *params: object) -> Any:  # noqa: ANN401 -
     return (await batch(url, [Request(method, params)]))[0]
 
 
+async def block(url: str, number: str = "latest") -> dict[str, Any]:
+    """Return a block with the hashes of its transactions; `number` is 0x-hex or a tag."""
+    full_transactions = False
+    header: dict[str, Any] = await call(url, "eth_getBlockByNumber", number, full_transactions)
+    return header
+
+
 async def batch(url: str, requests: Sequence[Request]) -> list[Any]:
     """Ask many things in one round trip and return the results in order; the first error is raised."""
     answers = await batch_answers(url, requests)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.devnet.stand_ins import stand_in_codes
 from agent.devnet.errors import SetupError
 from agent.devnet.install import Progress, install_multicall, install_packages, install_programs
 from agent.devnet.paths import build_dir, devnet_dir
+from agent.devnet.stand_ins import stand_in_codes
 
 
 def set_up(build: Path | None = None, progress: Progress | None = None) -> None:
     """Install programs and artifacts and compile the stand-ins, unless that was done; raise SetupError."""
-    say = progress or (lambda text: print(f"devnet: {text}", file=sys.stderr, flush=True))
+    say = progress or _print
     devnet = devnet_dir(build)
     devnet.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(devnet):
@@ -22,6 +22,11 @@ def set_up(build: Path | None = None, progress: Progress | None = None) -> None:
         install_packages(devnet, say)
         install_multicall(devnet, say)
         stand_in_codes(build or build_dir())
+
+
+def _print(text: str) -> None:
+    sys.stderr.write(f"devnet: {text}\n")
+    sys.stderr.flush()
 
 
 @contextmanager
@@ -37,7 +42,7 @@ def main() -> int:
     try:
         set_up()
     except SetupError as error:
-        print(f"{error}\n{error.remedy}", file=sys.stderr)
+        _print(f"{error}\n{error.remedy}")
         return 1
     return 0
 

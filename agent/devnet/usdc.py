@@ -1,6 +1,6 @@
 """Circle's USDC: its first calls and its minting."""
 
-from eth_abi import encode
+from eth_abi.abi import encode
 
 from agent.devnet.keys import DEPLOYER
 from agent.domain.call import Call

@@ -1,0 +1,57 @@
+"""Move the chain: blocks, time, snapshots, reorganisations."""
+
+from agent.devnet import rpc
+from agent.devnet.devnet import Devnet
+from agent.domain.units import Timestamp
+
+
+async def mine(devnet: Devnet, blocks: int = 1) -> None:
+    """Mine that many blocks now."""
+    await rpc.call(devnet.rpc_url, "anvil_mine", hex(blocks))
+
+
+async def increase_time(devnet: Devnet, seconds: int) -> Timestamp:
+    """Move chain time forward, mine a block there and return its time."""
+    await rpc.call(devnet.rpc_url, "evm_increaseTime", seconds)
+    await rpc.call(devnet.rpc_url, "evm_mine")
+    return await block_time(devnet)
+
+
+async def move_time_to(devnet: Devnet, timestamp: Timestamp) -> None:
+    """Mine a block at that time; later blocks go on from there."""
+    await increase_time(devnet, timestamp - await block_time(devnet))
+
+
+async def block_time(devnet: Devnet, block: str = "latest") -> Timestamp:
+    """Return the time of a block."""
+    header = await rpc.block(devnet.rpc_url, block)
+    return Timestamp(int(header["timestamp"], 16))
+
+
+async def block_number(devnet: Devnet) -> int:
+    """Return the number of the latest block."""
+    return int(await rpc.call(devnet.rpc_url, "eth_blockNumber"), 16)
+
+
+async def set_block_time(devnet: Devnet, seconds: int | None) -> None:
+    """Mine every so many seconds, with 0 a block per transaction, with None nothing."""
+    if seconds:
+        await rpc.call(devnet.rpc_url, "evm_setIntervalMining", seconds)
+        return
+    await rpc.call(devnet.rpc_url, "evm_setIntervalMining", 0)
+    await rpc.call(devnet.rpc_url, "evm_setAutomine", seconds == 0)
+
+
+async def snapshot(devnet: Devnet) -> str:
+    """Remember the state of the chain. The bundler remembers none: use it without the bundler only."""
+    return str(await rpc.call(devnet.rpc_url, "evm_snapshot"))
+
+
+async def revert(devnet: Devnet, snapshot_id: str) -> None:
+    """Go back to a snapshot, which is then used up."""
+    await rpc.call(devnet.rpc_url, "evm_revert", snapshot_id)
+
+
+async def reorg(devnet: Devnet, depth: int) -> None:
+    """Replace the last blocks by empty ones; their transactions are gone, from the pool too."""
+    await rpc.call(devnet.rpc_url, "anvil_reorg", depth, [])

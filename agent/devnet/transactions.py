@@ -1,0 +1,76 @@
+"""Send transactions from the deployer, mined at once whatever the block time."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from agent.devnet import rpc
+from agent.devnet.errors import DevnetError
+from agent.devnet.keys import DEPLOYER
+from agent.domain.call import Call
+from agent.domain.units import Address
+
+GAS = 15_000_000
+
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+async def transact(rpc_url: str, call: Call, sender: Address = DEPLOYER.address) -> dict[str, Any]:
+    """Send one call from an account anvil holds and return its receipt; raise DevnetError if it failed."""
+    return (await transact_all(rpc_url, [call], sender))[0]
+
+
+async def transact_all(
+    rpc_url: str, calls: Sequence[Call], sender: Address = DEPLOYER.address
+) -> list[dict[str, Any]]:
+    """Send calls in this order and return their receipts; raise DevnetError if one failed."""
+    async with _sending():
+        hashes = [await _send(rpc_url, call, sender) for call in calls]
+    receipts = await _receipts(rpc_url, hashes)
+    if None in receipts:
+        # Even with a block per transaction the block comes after the answer.
+        await rpc.call(rpc_url, "evm_mine")
+        receipts = await _receipts(rpc_url, hashes)
+    for call, receipt in zip(calls, receipts, strict=True):
+        if receipt is None or receipt["status"] != "0x1":
+            reason = "not mined" if receipt is None else await _reason(rpc_url, call, sender)
+            raise DevnetError(f"the transaction to {call.target} failed: {reason}")
+    return receipts
+
+
+async def read(rpc_url: str, target: Address, data: bytes) -> bytes:
+    """Call a contract without a transaction and return what it answers."""
+    call = {"to": str(target), "data": "0x" + data.hex()}
+    return bytes.fromhex((await rpc.call(rpc_url, "eth_call", call, "latest"))[2:])
+
+
+def _sending() -> asyncio.Lock:
+    # anvil gives two transactions that arrive together the same nonce.
+    return _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+async def _send(rpc_url: str, call: Call, sender: Address) -> str:
+    return str(await rpc.call(rpc_url, "eth_sendTransaction", _transaction(call, sender)))
+
+
+def _transaction(call: Call, sender: Address) -> dict[str, str]:
+    return {
+        "from": str(sender),
+        "to": str(call.target),
+        "value": hex(call.value_wei),
+        "data": "0x" + call.data.hex(),
+        "gas": hex(GAS),
+    }
+
+
+async def _receipts(rpc_url: str, hashes: Sequence[str]) -> list[Any]:
+    return await rpc.batch(rpc_url, [rpc.Request("eth_getTransactionReceipt", (item,)) for item in hashes])
+
+
+async def _reason(rpc_url: str, call: Call, sender: Address) -> str:
+    try:
+        await rpc.call(rpc_url, "eth_call", _transaction(call, sender), "latest")
+    except DevnetError as error:
+        return str(error)
+    return "no reason known"
