@@ -26,6 +26,7 @@ help:
 demo: set-up
 	$(VENV)/sessionkeeper demo
 
+test: SET_UP := --test
 test: check
 	$(VENV)/python -m pytest -n 2 --dist loadgroup $(if $(CONTRACTS),--contracts '$(abspath $(CONTRACTS))') $(PYTEST_ARGS)
 

@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import promtool
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = ROOT / "build" / "stamps"
@@ -24,6 +26,7 @@ def main() -> None:
     """Run the steps that the named target needs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bench", action="store_true", help="also what the benchmarks race against")
+    parser.add_argument("--test", action="store_true", help="also what the tests check files with")
     arguments = parser.parse_args()
     os.chdir(ROOT)
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -34,6 +37,8 @@ def main() -> None:
         install_locked("node")
     if arguments.bench and shutil.which("redis-server") is None:
         install_locked("bench", "--no-build-isolation")
+    if arguments.test:
+        fetch_promtool()
     fetch_artifacts()
 
 
@@ -86,6 +91,16 @@ def node_is_usable() -> bool:
     answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
     major = answer.stdout.strip().removeprefix("v").partition(".")[0]
     return answer.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NODE
+
+
+def fetch_promtool() -> None:
+    """Fetch the checker of Prometheus configurations; go on without it where it cannot be had."""
+    if shutil.which("promtool") or promtool.FETCHED.is_file():
+        return
+    with Step("promtool, from Debian's package prometheus"):
+        reason = promtool.fetch()
+    if reason:
+        print(f"set-up: no promtool ({reason}); its test is skipped and says so", flush=True)
 
 
 def fetch_artifacts() -> None:
