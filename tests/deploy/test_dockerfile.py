@@ -1,4 +1,4 @@
-"""The image's rules, read from the Dockerfile. No image is built: not every machine has a container engine."""
+"""The image's rules, read from the Dockerfile. No image is built: not every machine has an engine."""
 
 import fnmatch
 import json

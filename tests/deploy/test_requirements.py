@@ -39,7 +39,7 @@ def group(name: str) -> list[Requirement]:
 def locked(lock: str) -> dict[str, str]:
     """Return name and version of each entry; an entry that is not pinned and hashed fails the test."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
-    versions = {}
+    versions: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", text):
         if entry.startswith("#"):
             continue

@@ -1,4 +1,4 @@
-"""The systemd unit: what it promises the operator, read as data, and by systemd itself where that is at hand."""
+"""The systemd unit: its promises read as data, and by systemd itself where that is at hand."""
 
 import re
 import shutil
