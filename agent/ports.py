@@ -180,10 +180,11 @@ class Journal(Protocol):
         states: Sequence[State] | None = None,
         job_id: str | None = None,
         limit: int | None = None,
+        *,
         newest_first: bool = False,
     ) -> tuple[Occurrence, ...]: ...
 
-    async def jobs(self, active_only: bool = True) -> tuple[JobRow, ...]: ...
+    async def jobs(self, *, active_only: bool = True) -> tuple[JobRow, ...]: ...
 
     async def job(self, job_id: str) -> JobRow:
         """Return one job; raises NotFound."""
