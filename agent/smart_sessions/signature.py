@@ -1,0 +1,104 @@
+"""The signature field of an operation under a session, and the flavours of the key's own signature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eth_abi.abi import encode
+
+from agent.domain.keccak import keccak256
+from agent.domain.session import Session
+from agent.domain.units import Address, Hash32
+from agent.smart_sessions import fastlz
+from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, OWNABLE_VALIDATOR_BETA, OWNABLE_VALIDATOR_V0
+from agent.smart_sessions.digest import ChainDigest, Mode
+from agent.smart_sessions.encoding import SESSION_TYPE, session_tuple
+
+_ENABLE_SESSION_TYPE = f"(uint8,(uint64,bytes32)[],{SESSION_TYPE},bytes)"
+MAX_OWNERS = 7
+_PERSONAL_PREFIX = b"\x19Ethereum Signed Message:\n32"
+
+
+class SignatureFlavour(StrEnum):
+    """What a session key signs for an operation hash."""
+
+    RAW = "raw"
+    """The hash itself, v 27 or 28."""
+    PERSONAL = "personal"
+    """The hash with the personal-message prefix (ERC-191), v 27 or 28."""
+
+
+FLAVOURS = {
+    OWNABLE_VALIDATOR: SignatureFlavour.RAW,
+    OWNABLE_VALIDATOR_BETA: SignatureFlavour.PERSONAL,
+    OWNABLE_VALIDATOR_V0: SignatureFlavour.PERSONAL,
+}
+"""By the session validator's address: no byte string satisfies both."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnableSession:
+    """The first value of an enable signature."""
+
+    chain_digest_index: int
+    hashes_and_chain_ids: tuple[ChainDigest, ...]
+    session_to_enable: Session
+    permission_enable_signature: bytes
+
+
+def use_signature(permission_id: bytes, inner: bytes) -> bytes:
+    """Return the signature field of an operation under an enabled session."""
+    return b"\x00" + permission_id + inner
+
+
+def enable_signature(
+    enable: EnableSession, inner: bytes, mode: Mode = Mode.ENABLE, *, literal_only: bool = False
+) -> bytes:
+    """Return the signature field that enables the session and uses it; raise ValueError for mode USE."""
+    if mode is Mode.USE:
+        raise ValueError("mode USE enables nothing: take use_signature")
+    blob = enable_blob(enable, inner)
+    return bytes([mode]) + (fastlz.compress_literal(blob) if literal_only else fastlz.compress(blob))
+
+
+def enable_blob(enable: EnableSession, inner: bytes) -> bytes:
+    """Return abi.encode(EnableSession, bytes), the payload before compression."""
+    digests = [(item.chain_id, item.session_digest) for item in enable.hashes_and_chain_ids]
+    fields = (
+        enable.chain_digest_index,
+        digests,
+        session_tuple(enable.session_to_enable),
+        enable.permission_enable_signature,
+    )
+    return encode([_ENABLE_SESSION_TYPE, "bytes"], [fields, inner])
+
+
+def signed_hash(user_op_hash: Hash32, flavour: SignatureFlavour) -> Hash32:
+    """Return the 32 bytes that the session key signs."""
+    if flavour is SignatureFlavour.RAW:
+        return user_op_hash
+    return Hash32(keccak256(_PERSONAL_PREFIX + user_op_hash))
+
+
+def flavour_of(session_validator: Address) -> SignatureFlavour:
+    """Return the flavour that validator wants; raise ValueError for a validator the agent does not know."""
+    flavour = FLAVOURS.get(session_validator)
+    if flavour is None:
+        raise ValueError(f"session validator {session_validator} is not one the agent can sign for")
+    return flavour
+
+
+def owners_init_data(threshold: int, owners: Sequence[Address]) -> bytes:
+    """Encode the owners of an OwnableValidator; raise ValueError for a set that could never sign.
+
+    SmartSession keeps at most 320 bytes of it, hence seven owners.
+    """
+    if not 1 <= threshold <= len(owners) <= MAX_OWNERS:
+        raise ValueError(
+            f"{threshold} of {len(owners)} owners: need 1 <= threshold <= owners <= {MAX_OWNERS}"
+        )
+    if any(int.from_bytes(owner, "big") == 0 for owner in owners):
+        raise ValueError("the zero address among the owners would accept foreign signatures")
+    if sorted(set(owners)) != list(owners):
+        raise ValueError("owners must be unique and ascending")
+    return encode(["uint256", "address[]"], [threshold, owners])
