@@ -1,53 +1,97 @@
-"""Replay golden traces on contracts, in an EVM inside this process."""
+"""Replay golden traces on contracts of a local chain, each sequence as one simulated run of blocks."""
 
-import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyrevm
-
-from agent.domain.units import Address
+from agent.devnet import rpc
+from agent.devnet.addresses import SESSION_CONTRACTS
+from agent.devnet.anvil import running_anvil
+from agent.devnet.contracts_dir import runtime_codes
+from agent.devnet.deploy import place
+from agent.devnet.options import DevnetOptions
+from agent.devnet.paths import build_dir, devnet_dir
+from agent.devnet.stand_ins import stand_in_codes
 from tests.traces.encoding import SMART_SESSION, step_call, view_call, view_value
 
-CALL_GAS = 15_000_000
-REVERTED = re.compile(r"^Revert \{.*output: (0x[0-9a-f]*) \}$")
+STEP_GAS = 15_000_000
+BLOCK_GAS = 1_000_000_000
+BALANCE = 10**30
+SEQUENCES_A_REQUEST = 20
+CHAIN_START = 1_700_000_000
+
+Json = dict[str, Any]
+Answer = tuple[Json, list[Any]]
 
 
-class ContractsBackend:
-    """Contracts at given addresses that answer the steps of trace sequences."""
-
-    def __init__(self, codes: Mapping[Address, bytes]) -> None:
-        self._evm = pyrevm.EVM(spec_id="CANCUN", gas_limit=CALL_GAS)
-        for address, code in codes.items():
-            self._evm.insert_account_info(str(address), pyrevm.AccountInfo(code=code))
-
-    def answers(self, sequence: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[Any]]]:
-        """Run a sequence; yield the result and the values of the recorded views of each step."""
-        account = sequence["account"]
-        for step in sequence["steps"]:
-            block = pyrevm.BlockEnv(timestamp=step["timestamp"], basefee=step["base_fee"])
-            self._evm.set_block_env(block)
-            result = self._call(account, SMART_SESSION, step_call(sequence, step))
-            yield _result(step["kind"], result), [self._view(account, view) for view in step["views"]]
-
-    def _view(self, account: str, view: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON of many shapes
-        answer = self._call(account, view["policy"], view_call(account, view))
-        return view_value(view, answer) if isinstance(answer, bytes) else answer
-
-    def _call(self, caller: str, to: str, data: bytes) -> bytes | dict[str, str]:
-        try:
-            return self._evm.message_call(caller, to, calldata=data, gas=CALL_GAS)
-        except RuntimeError as error:
-            reverted = REVERTED.match(str(error))
-            return {"revert": reverted[1]} if reverted else {"revert": "0x", "halt": str(error)}
+@asynccontextmanager
+async def contracts_chain(contracts: Path | None = None) -> AsyncIterator[str]:
+    """Run a bare local chain with the stand-ins, or what the folder replaces of them; give its URL."""
+    codes = stand_in_codes(build_dir())
+    if contracts is not None:
+        codes |= runtime_codes(contracts, SESSION_CONTRACTS)
+    options = DevnetOptions(block_time_s=0, starts_before_now_s=int(time.time()) - CHAIN_START)
+    with TemporaryDirectory() as folder:
+        async with running_anvil(devnet_dir(), Path(folder), options) as (_, url):
+            await place(url, {SESSION_CONTRACTS[name]: code for name, code in codes.items()})
+            yield url
 
 
-def _result(kind: str, answer: bytes | dict[str, str]) -> dict[str, Any]:
-    if isinstance(answer, dict):
-        return answer
-    return {"validation_data": "0x" + answer.hex()} if kind == "op" else {"ok": True}
+async def replayed(url: str, sequences: Sequence[Json]) -> AsyncIterator[tuple[Json, list[Answer]]]:
+    """Yield each sequence with the result and the view values of each of its steps."""
+    for start in range(0, len(sequences), SEQUENCES_A_REQUEST):
+        part = sequences[start : start + SEQUENCES_A_REQUEST]
+        simulations = await rpc.batch(url, [_simulation(sequence) for sequence in part])
+        for sequence, blocks in zip(part, simulations, strict=True):
+            steps = zip(sequence["steps"], blocks, strict=True)
+            yield sequence, [_answer(step, block["calls"]) for step, block in steps]
 
 
 def agrees(recorded: Mapping[str, Any], answered: Mapping[str, Any]) -> bool:
-    """Compare results. Where gas ran out is the compiler's business: out of gas equals a revert without data."""
+    """Compare results. Where gas runs out is the compiler's business: it counts as a revert without data."""
     return {**recorded, "halt": ""} == {**answered, "halt": ""}
+
+
+def _simulation(sequence: Json) -> rpc.Request:
+    rich = {sequence["account"]: {"balance": hex(BALANCE)}}
+    blocks = [_block(sequence, step) for step in sequence["steps"]]
+    blocks[0]["stateOverrides"] = rich
+    # Only a validated call pays the base fee, and only a call that pays it sees it.
+    return rpc.Request("eth_simulateV1", ({"blockStateCalls": blocks, "validation": True}, "latest"))
+
+
+def _block(sequence: Json, step: Json) -> Json:
+    account, base_fee = sequence["account"], hex(step["base_fee"])
+    calls = [(SMART_SESSION, step_call(sequence, step))]
+    calls += [(view["policy"], view_call(account, view)) for view in step["views"]]
+    return {
+        "blockOverrides": {
+            "time": hex(step["timestamp"]),
+            "baseFeePerGas": base_fee,
+            "gasLimit": hex(BLOCK_GAS),
+        },
+        "calls": [
+            {"from": account, "to": to, "input": "0x" + data.hex(), "gas": hex(STEP_GAS), "gasPrice": base_fee}
+            for to, data in calls
+        ],
+    }
+
+
+def _answer(step: Json, calls: Sequence[Json]) -> Answer:
+    views = zip(step["views"], calls[1:], strict=True)
+    return _result(step["kind"], calls[0]), [_view(view, call) for view, call in views]
+
+
+def _result(kind: str, call: Json) -> Json:
+    if call["status"] != "0x1":
+        return {"revert": call["returnData"]}
+    return {"validation_data": call["returnData"]} if kind == "op" else {"ok": True}
+
+
+def _view(view: Json, call: Json) -> Any:  # noqa: ANN401 - JSON of many shapes
+    if call["status"] != "0x1":
+        return {"revert": call["returnData"]}
+    return view_value(view, bytes.fromhex(call["returnData"][2:]))
