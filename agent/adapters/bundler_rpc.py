@@ -1,8 +1,6 @@
 """An ERC-4337 bundler over JSON-RPC (ERC-7769). A send is one request, never repeated here."""
 
-from typing import Any
-
-from agent.adapters.json_rpc import JsonRpc, RpcFailure, RpcSilent
+from agent.adapters.json_rpc import Json, JsonRpc, RpcFailure, RpcSilent
 from agent.domain.errors import BundlerRejected, BundlerUnavailable
 from agent.domain.operation import GasLimits, JournaledOperation
 from agent.domain.units import Address, Gas, Wei
@@ -84,14 +82,14 @@ class BundlerRpc:
         """Close the connections."""
         await self._rpc.close()
 
-    async def _ask(self, method: str, *params: Any) -> Any:
+    async def _ask(self, method: str, *params: Json) -> Json:
         try:
             return await self._rpc.request(method, params)
         except RpcSilent as silence:
             raise BundlerUnavailable(str(silence)) from None
 
 
-def _quantity(answer: Any, name: str) -> int:
+def _quantity(answer: Json, name: str) -> int:
     value = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(value, str):
         raise BundlerUnavailable(f"the bundler's answer has no {name}")

@@ -1,11 +1,11 @@
 """A chain read through its nodes' JSON-RPC."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import stamina
 
-from agent.adapters.json_rpc import JsonRpc, Request, RpcFailure, RpcSilent
+from agent.adapters.json_rpc import Json, JsonRpc, Request, RpcFailure, RpcSilent
 from agent.adapters.multicall import aggregate3, aggregate3_results
 from agent.domain.call import Call
 from agent.domain.errors import ChainReverted, ChainUnavailable
@@ -16,6 +16,7 @@ CALLS_PER_REQUEST = 500
 READ_ATTEMPTS = 3
 GAS_PRICE_FALLBACK_WEI = 1_500_000_000
 METHOD_NOT_FOUND = -32601
+WITHOUT_TRANSACTIONS = False
 Answer = TypeVar("Answer")
 REVERT_CODES = frozenset({3, -32000, -32015, -32603})
 
@@ -48,7 +49,7 @@ class ChainRpc:
 
     async def block(self, tag: BlockTag) -> Block:
         """Return a header; raises ChainUnavailable when the node has no such block."""
-        header = await self._read("eth_getBlockByNumber", _tag(tag), False)
+        header = await self._read("eth_getBlockByNumber", _tag(tag), WITHOUT_TRANSACTIONS)
         if header is None:
             raise ChainUnavailable(f"chain {self._chain_id} has no block {tag}")
         return _shaped(_block, header)
@@ -75,8 +76,10 @@ class ChainRpc:
         answers: list[bytes | CallFailed] = []
         for start in range(0, len(calls), CALLS_PER_REQUEST):
             chunk = calls[start : start + CALLS_PER_REQUEST]
-            read = self._through_batch if self._multicall is None else self._through_multicall
-            answers += await read(chunk, tag)
+            if self._multicall is None:
+                answers += await self._through_batch(chunk, tag)
+            else:
+                answers += await self._through_multicall(self._multicall, chunk, tag)
         return tuple(answers)
 
     async def code(self, address: Address, tag: BlockTag = "latest") -> bytes:
@@ -93,7 +96,9 @@ class ChainRpc:
         """Return the logs of a block range, both ends included, in order."""
         query = {
             "address": str(address),
-            "topics": [None if options is None else [str(option) for option in options] for options in topics],
+            "topics": [
+                None if options is None else [str(option) for option in options] for options in topics
+            ],
             "fromBlock": hex(from_block),
             "toBlock": hex(to_block),
         }
@@ -118,13 +123,13 @@ class ChainRpc:
         for node in self._nodes:
             await node.close()
 
-    async def _read(self, method: str, *params: Any) -> Any:
+    async def _read(self, method: str, *params: Json) -> Json:
         try:
             return await self._ask(method, *params)
         except RpcFailure as failure:
             raise ChainUnavailable(f"{method}: {failure}") from None
 
-    async def _ask(self, method: str, *params: Any) -> Any:
+    async def _ask(self, method: str, *params: Json) -> Json:
         try:
             # A read has no effect, so it may be asked again; a send never comes through here.
             async for attempt in stamina.retry_context(
@@ -136,7 +141,7 @@ class ChainRpc:
             raise ChainUnavailable(str(silence)) from None
         raise AssertionError("unreachable: the last attempt raises")
 
-    async def _ask_nodes(self, method: str, params: Sequence[Any]) -> Any:
+    async def _ask_nodes(self, method: str, params: Sequence[Json]) -> Json:
         silence = RpcSilent("no node is configured")
         for node in self._nodes:
             try:
@@ -145,9 +150,10 @@ class ChainRpc:
                 silence = error
         raise silence
 
-    async def _through_multicall(self, calls: Sequence[Call], tag: BlockTag) -> list[bytes | CallFailed]:
-        assert self._multicall is not None
-        data = await self.call(self._multicall, aggregate3(calls), tag)
+    async def _through_multicall(
+        self, multicall: Address, calls: Sequence[Call], tag: BlockTag
+    ) -> list[bytes | CallFailed]:
+        data = await self.call(multicall, aggregate3(calls), tag)
         try:
             results = aggregate3_results(data, len(calls))
         except ValueError as error:
@@ -167,14 +173,14 @@ class ChainRpc:
         return [_value(answer) for answer in answers]
 
 
-def _shaped(parse: Callable[[Any], Answer], answer: Any) -> Answer:
+def _shaped(parse: Callable[[Json], Answer], answer: Json) -> Answer:
     try:
         return parse(answer)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ChainUnavailable(f"the node's answer has another shape ({type(error).__name__})") from None
 
 
-def _number(answer: Any) -> int:
+def _number(answer: Json) -> int:
     return int(answer, 16)
 
 
@@ -182,11 +188,11 @@ def _tag(tag: BlockTag) -> str:
     return hex(tag) if isinstance(tag, int) else tag
 
 
-def _value(answer: Any) -> bytes | CallFailed:
+def _value(answer: Json) -> bytes | CallFailed:
     if isinstance(answer, RpcFailure):
         return CallFailed(_reverted(answer).data)
     value = bytes_from_hex(answer)
-    return value if value else CallFailed(value)
+    return value or CallFailed(value)
 
 
 def _reverted(failure: RpcFailure) -> ChainReverted:
@@ -201,7 +207,7 @@ def _reverted(failure: RpcFailure) -> ChainReverted:
     return ChainReverted(b"", failure.message)
 
 
-def _block(header: dict[str, Any]) -> Block:
+def _block(header: dict[str, Json]) -> Block:
     return Block(
         number=int(header["number"], 16),
         hash=Hash32.from_hex(header["hash"]),
@@ -210,7 +216,7 @@ def _block(header: dict[str, Any]) -> Block:
     )
 
 
-def _receipt(answer: dict[str, Any]) -> TransactionReceipt:
+def _receipt(answer: dict[str, Json]) -> TransactionReceipt:
     return TransactionReceipt(
         transaction_hash=Hash32.from_hex(answer["transactionHash"]),
         block_number=int(answer["blockNumber"], 16),
@@ -220,11 +226,11 @@ def _receipt(answer: dict[str, Any]) -> TransactionReceipt:
     )
 
 
-def _logs(items: list[dict[str, Any]]) -> tuple[Log, ...]:
+def _logs(items: list[dict[str, Json]]) -> tuple[Log, ...]:
     return tuple(_log(item) for item in items)
 
 
-def _log(item: dict[str, Any]) -> Log:
+def _log(item: dict[str, Json]) -> Log:
     return Log(
         address=Address.from_hex(item["address"]),
         topics=tuple(Hash32.from_hex(topic) for topic in item["topics"]),

@@ -13,6 +13,9 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_ERROR_TEXT = 2_000
 HTTP_OK = 200
 
+Json = Any
+"""Whatever a JSON-RPC answer holds; who asked gives it its shape."""
+
 
 class RpcSilent(Exception):
     """No usable answer: timeout, connection error, HTTP error, broken JSON. It may have been acted on."""
@@ -33,13 +36,15 @@ class Request:
     """One method with its parameters."""
 
     method: str
-    params: Sequence[Any]
+    params: Sequence[Json]
 
 
 class JsonRpc:
     """One endpoint. Its URL may hold an API key, so it is never printed."""
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = 10.0, max_answer_bytes: int = MAX_ANSWER_BYTES
+    ) -> None:
         self._url = url
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._max_answer_bytes = max_answer_bytes
@@ -55,7 +60,7 @@ class JsonRpc:
     def __repr__(self) -> str:
         return f"JsonRpc({self.name})"
 
-    async def request(self, method: str, params: Sequence[Any] = ()) -> Any:
+    async def request(self, method: str, params: Sequence[Json] = ()) -> Json:
         """Return `result`; raises RpcFailure or RpcSilent."""
         request_id = next(self._ids)
         answer = await self._post(
@@ -65,7 +70,7 @@ class JsonRpc:
             raise RpcSilent(f"{self.name} answered something else to {method}")
         return _result(answer, self.name, method)
 
-    async def batch(self, requests: Sequence[Request]) -> list[Any]:
+    async def batch(self, requests: Sequence[Request]) -> list[Json]:
         """Return each `result` in order, an RpcFailure in place of one that failed; raises RpcSilent."""
         ids = [next(self._ids) for _ in requests]
         answer = await self._post(
@@ -94,7 +99,7 @@ class JsonRpc:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _post(self, body: object) -> Any:
+    async def _post(self, body: object) -> Json:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         try:
@@ -120,7 +125,7 @@ class JsonRpc:
         return bytes(content)
 
 
-def _parsed(content: bytes, status: int, name: str) -> Any:
+def _parsed(content: bytes, status: int, name: str) -> Json:
     try:
         # orjson refuses documents nested deeper than 1,024 by itself.
         answer = orjson.loads(content)
@@ -132,14 +137,14 @@ def _parsed(content: bytes, status: int, name: str) -> Any:
     return answer
 
 
-def _result(answer: dict[str, Any], name: str, method: str) -> Any:
+def _result(answer: dict[str, Json], name: str, method: str) -> Json:
     outcome = _result_or_failure(answer, name, method)
     if isinstance(outcome, RpcFailure):
         raise outcome
     return outcome
 
 
-def _result_or_failure(answer: dict[str, Any], name: str, method: str) -> Any:
+def _result_or_failure(answer: dict[str, Json], name: str, method: str) -> Json:
     error = answer.get("error")
     if isinstance(error, dict):
         code = error.get("code")

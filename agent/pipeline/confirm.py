@@ -1,4 +1,4 @@
-"""Decide what the chain's evidence means for an operation in flight. Pure; the table is in `domain.states`."""
+"""Decide what the chain's evidence means for an operation in flight. Pure: the table is `domain.states`."""
 
 from dataclasses import dataclass
 

@@ -1,17 +1,18 @@
 """Follow every operation in flight of one chain, a few requests per head whatever their number."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.domain.call import Call
 from agent.domain.evaluation import Delivered
-from agent.domain.journal import Change
 from agent.domain.occurrence import Inclusion, Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.states import Event, State
 from agent.domain.units import Hash32, Timestamp, Wei
 from agent.erc4337.calldata import nonce_call
-from agent.pipeline.confirm import Evidence, Happened, KeepWaiting, Resend, Verdict, judge
+from agent.pipeline.change import change_of
+from agent.pipeline.confirm import Evidence, KeepWaiting, Resend, Verdict, judge
 from agent.pipeline.context import ChainContext, JobContext, Services
 from agent.pipeline.receipt import inclusions, operation_logs
 from agent.pipeline.submit import submit
@@ -29,10 +30,16 @@ class Flight:
     job: JobContext
 
 
-async def follow(
-    services: Services, chain: ChainContext, flights: Sequence[Flight]
-) -> tuple[Occurrence, ...]:
-    """Look at the chain once for all flights and journal what happened; return the changed occurrences.
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What one look at the chain did to an occurrence."""
+
+    before: Occurrence
+    outcome: Occurrence | BaseException
+
+
+async def follow(services: Services, chain: ChainContext, flights: Sequence[Flight]) -> tuple[Followed, ...]:
+    """Look at the chain once for all flights and journal what happened; return what changed or failed.
 
     Raises ChainUnavailable: then nothing was learned, and nothing is changed.
     """
@@ -40,14 +47,21 @@ async def follow(
         return ()
     evidence = await _evidence(chain, flights)
     now = await services.clock.now()
-    changed = []
-    for flight in flights:
-        seen = evidence[flight.occurrence.id]
-        verdict = judge(flight.occurrence, flight.operations, seen, now)
-        after = await _act(services, flight, verdict, now)
-        if after is not None:
-            changed.append(after)
-    return tuple(changed)
+    # Together, so that the journal commits them as a group; one that fails does not stop its neighbours.
+    outcomes = await asyncio.gather(
+        *(_one(services, flight, evidence[flight.occurrence.id], now) for flight in flights),
+        return_exceptions=True,
+    )
+    return tuple(
+        Followed(flight.occurrence, outcome)
+        for flight, outcome in zip(flights, outcomes, strict=True)
+        if outcome is not None
+    )
+
+
+async def _one(services: Services, flight: Flight, seen: Evidence, now: Timestamp) -> Occurrence | None:
+    verdict = judge(flight.occurrence, flight.operations, seen, now)
+    return await _act(services, flight, verdict, now)
 
 
 async def _evidence(chain: ChainContext, flights: Sequence[Flight]) -> dict[int, Evidence]:
@@ -107,7 +121,10 @@ async def _act(services: Services, flight: Flight, verdict: Verdict, now: Timest
     if inclusion is not None and inclusion.success:
         inclusion = await _with_delivery(flight, inclusion)
     occurrence = await _released(services, flight.occurrence, now)
-    return await services.journal.record(_change(occurrence, verdict, inclusion, now))
+    change = change_of(
+        occurrence, verdict.event, now, code=verdict.code, reason=verdict.reason, inclusion=inclusion
+    )
+    return await services.journal.record(change)
 
 
 async def _resend(services: Services, flight: Flight) -> Occurrence | None:
@@ -122,9 +139,7 @@ async def _resend(services: Services, flight: Flight) -> Occurrence | None:
 async def _released(services: Services, occurrence: Occurrence, now: Timestamp) -> Occurrence:
     if occurrence.state is not State.HELD:
         return occurrence
-    change = Change(
-        occurrence.id, occurrence.version, Event.RELEASE, now, code="seen_on_chain", reason="the chain decided"
-    )
+    change = change_of(occurrence, Event.RELEASE, now, code="seen_on_chain", reason="the chain decided")
     return await services.journal.record(change)
 
 
@@ -138,17 +153,3 @@ async def _with_delivery(flight: Flight, inclusion: Inclusion) -> Inclusion:
     if isinstance(delivery, Delivered):
         return replace(inclusion, delivered=True)
     return replace(inclusion, delivered=False, why=f"{delivery.code}: {delivery.why}")
-
-
-def _change(
-    occurrence: Occurrence, happened: Happened, inclusion: Inclusion | None, now: Timestamp
-) -> Change:
-    return Change(
-        occurrence.id,
-        occurrence.version,
-        happened.event,
-        now,
-        code=happened.code,
-        reason=happened.reason,
-        inclusion=inclusion,
-    )

@@ -1,11 +1,11 @@
 """The whole agent in one function: from a due slot to an operation on its way."""
 
 from agent.domain.errors import AgentError
-from agent.domain.journal import Change
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.append import append
+from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.prepare import Prepared, prepare
 from agent.pipeline.refusal import NotNow, from_error
@@ -22,9 +22,7 @@ async def pay(services: Services, job: JobContext, occurrence: Occurrence) -> Oc
     if now > occurrence.due_at + job.definition.retry.grace_s:
         return await _record(services, occurrence, _grace_ended(occurrence), now)
     if occurrence.state is State.DUE:
-        occurrence = await services.journal.record(
-            Change(occurrence.id, occurrence.version, Event.CLAIM, now)
-        )
+        occurrence = await services.journal.record(change_of(occurrence, Event.CLAIM, now))
     try:
         prepared = await prepare(services, job, occurrence, now)
     except AgentError as error:
@@ -34,7 +32,9 @@ async def pay(services: Services, job: JobContext, occurrence: Occurrence) -> Oc
     return await _send(services, job, occurrence, prepared)
 
 
-async def _send(services: Services, job: JobContext, occurrence: Occurrence, prepared: Prepared) -> Occurrence:
+async def _send(
+    services: Services, job: JobContext, occurrence: Occurrence, prepared: Prepared
+) -> Occurrence:
     now = await services.clock.now()
     try:
         occurrence = await services.journal.record(prepared.plan_change(occurrence, now))
@@ -50,9 +50,8 @@ async def _record(services: Services, occurrence: Occurrence, why: NotNow, now: 
     event = why.event
     if event is Event.POSTPONE and occurrence.state is State.PLANNED:
         event = Event.UNPLAN
-    change = Change(
-        occurrence.id,
-        occurrence.version,
+    change = change_of(
+        occurrence,
         event,
         now,
         code=why.code,

@@ -11,6 +11,7 @@ from agent.domain.units import Timestamp
 from agent.erc4337.gas import worst_case_cost_wei
 from agent.erc4337.user_op_hash import user_op_hash
 from agent.pipeline.build import build
+from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.observe import observe
 from agent.pipeline.preflight import preflight
@@ -36,9 +37,8 @@ class Prepared:
     def plan_change(self, occurrence: Occurrence, at: Timestamp) -> Change:
         """Return the change that fixes nonce and reservations for this attempt."""
         draft = self.priced.draft
-        return Change(
-            occurrence.id,
-            occurrence.version,
+        return change_of(
+            occurrence,
             Event.PLAN,
             at,
             nonce=draft.nonce,
@@ -67,9 +67,7 @@ async def prepare(
     view = await observe(job.chain.reader, reads, block)
     evaluation = job.kind.evaluate(definition.spec, view, occurrence)
     if not isinstance(evaluation, Act):
-        refused = from_evaluation(evaluation, now)
-        assert refused is not None
-        return refused
+        return from_evaluation(evaluation, now)
     intent = {**evaluation.intent, "reference": definition.reference, "slot": occurrence.slot}
     plan = Plan(evaluation.calls, intent, block.number)
     draft = build(job, occurrence, plan, await next_nonce(job, services, block))

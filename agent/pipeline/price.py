@@ -20,7 +20,8 @@ UINT120_MAX = 2**120 - 1
 async def price(job: JobContext, draft: DraftOperation, block: Block) -> UserOperation:
     """Return the draft's operation with gas limits and fees.
 
-    Raises FeeAboveCap, BundlerRejected (the estimate says it would fail), BundlerUnavailable, ChainUnavailable.
+    Raises FeeAboveCap, BundlerRejected (the estimate says it would fail), BundlerUnavailable and
+    ChainUnavailable.
     """
     bundler = job.chain.bundlers[0]
     suggestion = await job.chain.reader.priority_fee()
@@ -66,9 +67,7 @@ def with_margins(estimate: GasLimits) -> GasLimits:
 def check_caps(operation: UserOperation, caps: FeeCaps) -> None:
     """Raise FeeAboveCap when the operation may use more gas or cost more than the job allows."""
     gas = gas_limit_total(operation)
-    largest = max(
-        operation.call_gas_limit, operation.verification_gas_limit, operation.pre_verification_gas
-    )
+    largest = max(operation.call_gas_limit, operation.verification_gas_limit, operation.pre_verification_gas)
     _refuse_above("a gas limit", largest, UINT120_MAX)
     _refuse_above("the operation's gas", gas, caps.max_gas)
     _refuse_above("the operation's cost", worst_case_cost_wei(operation), caps.max_cost_wei)

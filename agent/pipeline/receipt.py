@@ -26,7 +26,9 @@ async def inclusions(
     return found
 
 
-def operation_logs(receipt: TransactionReceipt, entry_point: Address, user_op_hash: Hash32) -> tuple[Log, ...]:
+def operation_logs(
+    receipt: TransactionReceipt, entry_point: Address, user_op_hash: Hash32
+) -> tuple[Log, ...]:
     """Return the logs between the operation before ours in the bundle and our own event.
 
     A bundle holds many operations: the logs of the others prove nothing about ours.

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from agent.domain.journal import Change
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import TERMINAL, Event, State
+from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.follow import Flight
 
@@ -24,9 +24,8 @@ async def recover(services: Services) -> tuple[Occurrence, ...]:
 async def _taken_up(services: Services, occurrence: Occurrence) -> Occurrence:
     if occurrence.state is not State.PLANNED:
         return occurrence
-    change = Change(
-        occurrence.id,
-        occurrence.version,
+    change = change_of(
+        occurrence,
         Event.UNPLAN,
         await services.clock.now(),
         code="restarted",
@@ -36,9 +35,7 @@ async def _taken_up(services: Services, occurrence: Occurrence) -> Occurrence:
     return await services.journal.record(change)
 
 
-async def flight(
-    services: Services, jobs: Mapping[str, JobContext], occurrence: Occurrence
-) -> Flight | None:
+async def flight(services: Services, jobs: Mapping[str, JobContext], occurrence: Occurrence) -> Flight | None:
     """Return the occurrence with its signed bytes; None when its job is not loaded or nothing is signed."""
     job = jobs.get(occurrence.job_id)
     if job is None:

@@ -1,6 +1,7 @@
 """Turn every reason not to send into one of three answers: later, never, or a person. Pure."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from agent.domain.budget import Violation
 from agent.domain.errors import (
@@ -10,7 +11,7 @@ from agent.domain.errors import (
     Refused,
     Unavailable,
 )
-from agent.domain.evaluation import Act, Evaluation, NextBlock, Skip, Stop, Wait
+from agent.domain.evaluation import NextBlock, Skip, Stop, Wait
 from agent.domain.states import Event
 from agent.domain.units import Timestamp
 from agent.erc4337.aa_codes import Action
@@ -55,21 +56,19 @@ class NotNow:
     not_before: Timestamp | None = None
 
 
-def from_evaluation(evaluation: Evaluation, now: Timestamp) -> NotNow | None:
-    """Return why a kind does not act; None when it does."""
-    if isinstance(evaluation, Act):
-        return None
-    if isinstance(evaluation, Wait):
-        return NotNow(Event.POSTPONE, evaluation.code, evaluation.why, evaluation.until)
-    if isinstance(evaluation, NextBlock):
-        return NotNow(Event.POSTPONE, evaluation.code, evaluation.why, now)
-    if isinstance(evaluation, Skip):
-        return NotNow(Event.SKIP, evaluation.code, evaluation.why)
-    return _stop(evaluation)
-
-
-def _stop(stop: Stop) -> NotNow:
-    return NotNow(Event.HOLD, stop.code, stop.why)
+def from_evaluation(evaluation: Wait | NextBlock | Skip | Stop, now: Timestamp) -> NotNow:
+    """Return what a kind's answer means for the occurrence."""
+    match evaluation:
+        case Wait(until, code, why):
+            return NotNow(Event.POSTPONE, code, why, until)
+        case NextBlock(code, why):
+            return NotNow(Event.POSTPONE, code, why, now)
+        case Skip(code, why):
+            return NotNow(Event.SKIP, code, why)
+        case Stop(code, why):
+            return NotNow(Event.HOLD, code, why)
+        case _:
+            assert_never(evaluation)
 
 
 def from_error(error: AgentError, due_at: Timestamp, now: Timestamp) -> NotNow:
@@ -79,8 +78,7 @@ def from_error(error: AgentError, due_at: Timestamp, now: Timestamp) -> NotNow:
     if isinstance(error, BundlerRejected):
         return _bundler(error, due_at, now)
     if isinstance(error, EntryPointRejected):
-        code = error.reason.split(" ", 1)[0].lower() + ("_" + error.inner_name.split("(")[0].lower()).rstrip("_")
-        return _later(code, str(error), due_at, now)
+        return _later(_code(error), str(error), due_at, now)
     if isinstance(error, (Defer, Refused, Unavailable)):
         return _later(error.code, str(error), due_at, now)
     raise error
@@ -93,6 +91,11 @@ def _bundler(error: BundlerRejected, due_at: Timestamp, now: Timestamp) -> NotNo
     if found.action is Action.FAIL:
         return NotNow(Event.HOLD, found.code.lower(), str(found))
     return _later(found.code.lower(), str(found), due_at, now)
+
+
+def _code(error: EntryPointRejected) -> str:
+    aa_code, inner = error.reason.split(" ", 1)[0], error.inner_name.split("(", 1)[0]
+    return f"{aa_code} {inner}".strip().lower().replace(" ", "_")
 
 
 def _later(code: str, reason: str, due_at: Timestamp, now: Timestamp) -> NotNow:

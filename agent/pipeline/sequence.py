@@ -22,8 +22,8 @@ async def next_nonce(job: JobContext, services: Services, block: Block) -> Nonce
         raise Defer("node_behind", f"the lane is at {on_chain} by the node, at {known} by the journal")
     if on_chain > known:
         reason = (
-            f"the lane is at {on_chain} on chain, at {known} by the journal: somebody else used it, or the journal "
-            "was lost; check the account's payments, then: sessionkeeper runs resolve"
+            f"the lane is at {on_chain} on chain, at {known} by the journal: somebody else used it, "
+            "or the journal was lost; check the account's payments, then: sessionkeeper runs resolve"
         )
         raise Stuck("lane_ahead", reason)
     return Nonce(job.nonce_key, known)

@@ -6,6 +6,7 @@ from agent.domain.occurrence import Occurrence
 from agent.domain.schedule import next_attempt
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
+from agent.pipeline.change import change_of
 
 REASON_LADDER = "the retry ladder has no attempt left"
 
@@ -18,34 +19,12 @@ def after_the_end(job: JobDefinition, occurrence: Occurrence, now: Timestamp) ->
     if occurrence.state in (State.FINAL_FAIL, State.EXPIRED):
         return _next_attempt(job, occurrence, now)
     if occurrence.state in (State.FINAL_OK, State.FAILED, State.CANCELLED) and not occurrence.settled:
-        return _change(occurrence, Event.SETTLE, now, reservations=())
+        return change_of(occurrence, Event.SETTLE, now, reservations=())
     return None
 
 
 def _next_attempt(job: JobDefinition, occurrence: Occurrence, now: Timestamp) -> Change:
     at = next_attempt(job.retry, occurrence.due_at, occurrence.attempt, occurrence.updated_at, now)
     if at is None:
-        return _change(occurrence, Event.GIVE_UP, now, code="attempts_ended", reason=REASON_LADDER)
-    return _change(occurrence, Event.RETRY, now, not_before=at, reservations=())
-
-
-def _change(
-    occurrence: Occurrence,
-    event: Event,
-    now: Timestamp,
-    *,
-    code: str = "",
-    reason: str = "",
-    not_before: Timestamp | None = None,
-    reservations: tuple[()] | None = None,
-) -> Change:
-    return Change(
-        occurrence.id,
-        occurrence.version,
-        event,
-        now,
-        code=code,
-        reason=reason,
-        not_before=not_before,
-        reservations=reservations,
-    )
+        return change_of(occurrence, Event.GIVE_UP, now, code="attempts_ended", reason=REASON_LADDER)
+    return change_of(occurrence, Event.RETRY, now, not_before=at, reservations=())

@@ -13,6 +13,9 @@ from agent.pipeline.prepare import Prepared
 from agent.pipeline.validate import require_valid, validate
 from agent.smart_sessions.signature import signed_hash, use_signature
 
+INNER_OFFSET = 33
+"""Of the session key's own signature: behind the mode byte and the permission id."""
+
 
 async def sign(job: JobContext, prepared: Prepared) -> SignedOperation:
     """Return the signed operation after SmartSession itself has accepted it.
@@ -26,19 +29,22 @@ async def sign(job: JobContext, prepared: Prepared) -> SignedOperation:
 
 
 async def signed_operation(job: JobContext, priced: PricedOperation) -> tuple[UserOperation, Hash32]:
-    """Return the operation with its session signature, and its hash."""
-    draft = priced.draft
+    """Return the operation with its session signature, and its hash; raises Bug when another key signed."""
+    operation, op_hash = await unproven_operation(job, priced)
+    prove(job.session, op_hash, operation.signature[INNER_OFFSET:])
+    return operation, op_hash
+
+
+async def unproven_operation(job: JobContext, priced: PricedOperation) -> tuple[UserOperation, Hash32]:
+    """Return what `signed_operation` returns once it is proven."""
+    draft, session = priced.draft, job.session
     op_hash = user_op_hash(priced.operation, draft.entry_point, draft.chain_id, job.chain.version)
-    inner = await inner_signature(job.session, op_hash)
-    signature = use_signature(draft.permission_id, inner)
-    return replace(priced.operation, signature=signature), op_hash
+    inner = await session.signer.sign_hash(signed_hash(op_hash, session.flavour))
+    return replace(priced.operation, signature=use_signature(draft.permission_id, inner)), op_hash
 
 
-async def inner_signature(session: SessionContext, op_hash: Hash32) -> bytes:
-    """Return the session key's signature, proven by recovery; raises Bug when it is another key's."""
-    digest = signed_hash(op_hash, session.flavour)
-    inner = await session.signer.sign_hash(digest)
-    signer = recover_signer(digest, inner)
+def prove(session: SessionContext, op_hash: Hash32, inner: bytes) -> None:
+    """Recover who signed the hash; raise Bug when it is not the session key."""
+    signer = recover_signer(signed_hash(op_hash, session.flavour), inner)
     if signer != session.signer.address:
         raise Bug(f"the signature recovers to {signer}, not to the session key {session.signer.address}")
-    return inner

@@ -1,10 +1,10 @@
 """Send journaled bytes: the intention first, then the one request, then its answer."""
 
-from agent.domain.journal import Change
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.states import Event
 from agent.domain.units import Timestamp
+from agent.pipeline.change import change_of
 from agent.pipeline.context import Services
 from agent.pipeline.disposition import HoldIt, disposition
 from agent.ports import Bundler
@@ -15,9 +15,8 @@ async def submit(
 ) -> Occurrence:
     """Send once and journal what came back; an answer never moves the state to anything but SENT or HELD."""
     sent = await services.journal.record(
-        Change(
-            occurrence.id,
-            occurrence.version,
+        change_of(
+            occurrence,
             Event.SEND,
             await services.clock.now(),
             facts={"bundler": bundler.name, "user_op_hash": str(operation.user_op_hash)},
@@ -27,12 +26,11 @@ async def submit(
     now = await services.clock.now()
     if isinstance(verdict, HoldIt):
         return await services.journal.record(
-            Change(sent.id, sent.version, Event.HOLD, now, code=verdict.code, reason=verdict.reason)
+            change_of(sent, Event.HOLD, now, code=verdict.code, reason=verdict.reason)
         )
     return await services.journal.record(
-        Change(
-            sent.id,
-            sent.version,
+        change_of(
+            sent,
             Event.ANSWER,
             now,
             code=verdict.code,

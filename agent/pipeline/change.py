@@ -1,0 +1,35 @@
+"""Shorthand for a change of an occurrence at the version that was decided on."""
+
+from agent.domain.journal import Change, Reservation
+from agent.domain.occurrence import Inclusion, Nonce, Occurrence
+from agent.domain.states import Event
+from agent.domain.units import Timestamp
+
+
+def change_of(  # noqa: PLR0913 - the optional fields of Change
+    occurrence: Occurrence,
+    event: Event,
+    at: Timestamp,
+    *,
+    code: str = "",
+    reason: str = "",
+    not_before: Timestamp | None = None,
+    nonce: Nonce | None = None,
+    reservations: tuple[Reservation, ...] | None = None,
+    inclusion: Inclusion | None = None,
+    facts: dict[str, str] | None = None,
+) -> Change:
+    """Return a Change that holds only while the journal still has this version."""
+    return Change(
+        occurrence.id,
+        occurrence.version,
+        event,
+        at,
+        code=code,
+        reason=reason,
+        not_before=not_before,
+        nonce=nonce,
+        reservations=reservations,
+        inclusion=inclusion,
+        facts=facts or {},
+    )
