@@ -26,7 +26,7 @@ def samples(page: bytes) -> dict[str, float]:
 
 
 def spending(session: str = "billing") -> LimitLabels:
-    return LimitLabels(session, "ERC20SpendingLimit", "USDC", "USDC base units")
+    return LimitLabels(session, "ERC20SpendingLimit", "USDC", "base units")
 
 
 def test_limit_is_four_samples_with_the_same_labels() -> None:
@@ -34,7 +34,7 @@ def test_limit_is_four_samples_with_the_same_labels() -> None:
 
     metrics.limit_observed(spending(), limit=100, used=30, reserved=10)
 
-    labels = "{limit=USDC,policy=ERC20SpendingLimit,session=billing,unit=USDC base units}"
+    labels = "{limit=USDC,policy=ERC20SpendingLimit,session=billing,unit=base units}"
     page = samples(metrics.render())
     assert page["sessionkeeper_limit" + labels] == 100
     assert page["sessionkeeper_limit_used" + labels] == 30
@@ -69,7 +69,7 @@ def test_newer_values_replace_older_ones() -> None:
     assert gauges.render().decode().count("sessionkeeper_limit_used{") == 1
     assert (
         samples(gauges.render())[
-            "sessionkeeper_limit_used{limit=USDC,policy=ERC20SpendingLimit,session=billing,unit=USDC base units}"
+            "sessionkeeper_limit_used{limit=USDC,policy=ERC20SpendingLimit,session=billing,unit=base units}"
         ]
         == 2
     )

@@ -1,0 +1,5 @@
+"""`python -m agent` is `sessionkeeper`."""
+
+from agent.cli import main
+
+main()

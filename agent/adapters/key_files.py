@@ -1,0 +1,53 @@
+"""The folder of an operator's key files."""
+
+from pathlib import Path
+
+from agent.adapters.key_file import KeyFileError, read_descriptor, read_private
+from agent.adapters.signer_keystore import create_keystore, keystore_address, open_keystore
+from agent.adapters.signer_raw import DEVNET, create_raw_key, open_raw_key
+from agent.domain.units import Address, ChainId
+
+KEYSTORE_SUFFIX = ".json"
+RAW_SUFFIX = ".key"
+
+
+class LocalKeyFiles:
+    """Keystores and raw keys on this machine's disk."""
+
+    def new_keystore(self, path: Path, password: bytes, *, light: bool) -> Address:
+        return create_keystore(path.with_suffix(KEYSTORE_SUFFIX), password, light=light)
+
+    def new_raw(self, path: Path, chain_id: ChainId) -> Address:
+        return create_raw_key(path.with_suffix(RAW_SUFFIX), chain_id)
+
+    def listing(self, folder: Path) -> tuple[Path, ...]:
+        if not folder.is_dir():
+            return ()
+        return tuple(
+            sorted(path for path in folder.iterdir() if path.suffix in (KEYSTORE_SUFFIX, RAW_SUFFIX))
+        )
+
+    def address(self, path: Path) -> Address:
+        if path.suffix == RAW_SUFFIX:
+            return open_raw_key(path, DEVNET, None).address
+        return keystore_address(path)
+
+    def proven_address(self, path: Path, password: bytes) -> Address:
+        return open_keystore(path, password, None).address
+
+    def password(self, file: Path | None, descriptor: int | None) -> bytes:
+        if file is not None:
+            content = read_private(file)
+        elif descriptor is not None:
+            content = read_descriptor(descriptor)
+        else:
+            raise KeyFileError("no password given", "name --password-file FILE or --password-fd N")
+        password = without_line_break(content)
+        if not password:
+            raise KeyFileError("the password is empty", "write one into the file")
+        return password
+
+
+def without_line_break(content: bytes) -> bytes:
+    """Return a file's text without the one line break an editor leaves at its end."""
+    return content.removesuffix(b"\n").removesuffix(b"\r")
