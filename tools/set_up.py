@@ -30,7 +30,9 @@ def main() -> None:
     arguments = parser.parse_args()
     os.chdir(ROOT)
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["UV_CACHE_DIR"] = str(ROOT / "build" / "cache" / "uv")
     make_venv()
+    install_locked("lock")
     install_locked("dev")
     install_project()
     if not node_is_usable():
@@ -48,7 +50,7 @@ def make_venv() -> None:
         return
     with Step(f"Python {sys.version_info[0]}.{sys.version_info[1]} environment in .venv"):
         shutil.rmtree(STAMPS, ignore_errors=True)
-        run("venv", sys.executable, "-m", "venv", "--clear", str(VENV))
+        run_or_stop("venv", sys.executable, "-m", "venv", "--clear", str(VENV))
 
 
 def venv_version() -> tuple[int, ...] | None:
@@ -69,8 +71,9 @@ def install_locked(name: str, *options: str) -> None:
     if stamp.is_fresh():
         return
     count = sum("==" in line for line in locked.read_text().splitlines())
-    with Step(f"{count} locked packages of requirements/{name}.txt"):
-        pip_install(name, "--require-hashes", *options, "-r", str(locked))
+    what = "package" if count == 1 else "packages"
+    with Step(f"{count} {what} locked in requirements/{name}.txt"):
+        install(name, "--require-hashes", *options, "-r", str(locked))
     stamp.write()
 
 
@@ -80,7 +83,7 @@ def install_project() -> None:
     if stamp.is_fresh():
         return
     with Step("the command .venv/bin/sessionkeeper"):
-        pip_install("project", "--no-build-isolation", "--no-deps", "--editable", str(ROOT))
+        install("project", "--no-build-isolation", "--no-deps", "--editable", str(ROOT))
     stamp.write()
 
 
@@ -110,20 +113,27 @@ def fetch_artifacts() -> None:
         raise SystemExit("The set-up of the devnet's artifacts failed (see above).")
 
 
-def pip_install(log: str, *arguments: str) -> None:
-    """Run pip inside `.venv`."""
-    run(log, venv_python(), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *arguments)
+def install(log: str, *arguments: str) -> None:
+    """Install with uv, which takes a fifth of pip's time; with pip where uv cannot reach the packages."""
+    uv = ("uv", "pip", "install", "--python", venv_python())
+    if log == "lock" or run(log, *uv, *arguments) != 0:
+        pip = (venv_python(), "-m", "pip", "install", "--disable-pip-version-check", "--no-input")
+        run_or_stop(log, *pip, *arguments)
 
 
-def run(log: str, *command: str) -> None:
-    """Run one command into `build/log/<log>.log`; on failure show the log's end and stop."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    path = LOGS / f"{log}.log"
-    with path.open("w") as output:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
+def run_or_stop(log: str, *command: str) -> None:
+    """Run one command; on failure show the end of its log and stop."""
+    if run(log, *command) != 0:
+        path = LOGS / f"{log}.log"
         tail = "\n".join(path.read_text().splitlines()[-15:])
         raise SystemExit(f"failed\n{tail}\nSet-up stopped; the whole log is {path.relative_to(ROOT)}")
+
+
+def run(log: str, *command: str) -> int:
+    """Run one command into `build/log/<log>.log` and return its exit code."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / f"{log}.log").open("w") as output:
+        return subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
 
 
 def venv_python() -> str:
