@@ -4,7 +4,9 @@ from pathlib import Path
 
 from agent.adapters.key_file import KeyFileError, read_descriptor, read_private
 from agent.adapters.signer_keystore import create_keystore, keystore_address, open_keystore
+from agent.adapters.signer_local import LocalSigner
 from agent.adapters.signer_raw import DEVNET, create_raw_key, open_raw_key
+from agent.definitions.records import KeyDefinition
 from agent.domain.units import Address, ChainId
 
 KEYSTORE_SUFFIX = ".json"
@@ -51,3 +53,17 @@ class LocalKeyFiles:
 def without_line_break(content: bytes) -> bytes:
     """Return a file's text without the one line break an editor leaves at its end."""
     return content.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def open_signer(key: KeyDefinition, root: Path, chain_id: ChainId) -> LocalSigner:
+    """Open a configured key for one chain; raises KeyFileError, WrongPassword, WrongKey.
+
+    Relative paths start at `root`. Decrypting a strong keystore takes about a second.
+    """
+    if key.raw is not None:
+        return open_raw_key(root / key.raw, chain_id, key.address)
+    if key.keystore is None or key.password is None:
+        raise KeyFileError(f"key {key.name} names no keystore with a password")
+    file = None if key.password.file is None else root / key.password.file
+    password = LocalKeyFiles().password(file, key.password.descriptor)
+    return open_keystore(root / key.keystore, password, key.address)

@@ -1,0 +1,92 @@
+"""A person decides what became of a run that the agent may not decide about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.domain.errors import Refused
+from agent.domain.journal import Change, JobRow
+from agent.domain.occurrence import Occurrence
+from agent.domain.operation import JournaledOperation
+from agent.domain.states import WAITS_FOR_PERSON, Event
+from agent.domain.units import Timestamp
+from agent.erc4337.calldata import nonce_call
+from agent.erc4337.nonce import split_nonce
+from agent.ports import Block, ChainReader, Journal
+
+
+class NotResolvable(Refused):
+    """The run needs no decision, or none may be taken yet."""
+
+    code = "not_resolvable"
+
+
+class StillInFlight(Refused):
+    """An operation signed for the run may still land: a decision now could pay twice."""
+
+    code = "still_in_flight"
+    remedy = (
+        "wait until the operation is included or void; or let the owner raise the lane's nonce "
+        "(EntryPoint incrementNonce) or remove the session, and resolve when that is final"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A job's lane at one final block."""
+
+    sequence: int
+    block: Block
+
+
+async def resolve_run(
+    journal: Journal, chain: ChainReader, occurrence_id: int, at: Timestamp, *, paid: bool, reason: str
+) -> Occurrence:
+    """Record a person's decision; raises NotFound, NotResolvable, StillInFlight, ChainUnavailable."""
+    occurrence = await journal.occurrence(occurrence_id)
+    row = await journal.job(occurrence.job_id)
+    operations = await journal.operations(occurrence_id)
+    lane = await _final_lane(chain, row)
+    check(occurrence, operations, lane, reason)
+    event = Event.RESOLVE_PAID if paid else Event.RESOLVE_UNPAID
+    change = Change(
+        occurrence.id,
+        occurrence.version,
+        event,
+        at,
+        code="resolved_paid" if paid else "resolved_unpaid",
+        reason=reason,
+        lane_next=max(lane.sequence, row.next_sequence),
+        facts={"final_block": str(lane.block.number), "lane": str(lane.sequence)},
+    )
+    return await journal.record(change)
+
+
+def check(occurrence: Occurrence, operations: Sequence[JournaledOperation], lane: Lane, reason: str) -> None:
+    """Raise unless the run waits for a person and nothing signed for it can land any more."""
+    if occurrence.state not in WAITS_FOR_PERSON:
+        raise NotResolvable(
+            f"run {occurrence.id} is {occurrence.state}: only held and foreign runs wait for a person"
+        )
+    if not reason.strip():
+        raise NotResolvable("a decision needs a reason: --reason TEXT")
+    pending = [operation for operation in operations if not _is_over(operation, lane)]
+    if pending:
+        raise StillInFlight(
+            f"operation {pending[-1].user_op_hash} has sequence {pending[-1].nonce.sequence}; at final block "
+            f"{lane.block.number} the lane is at {lane.sequence}"
+        )
+
+
+def _is_over(operation: JournaledOperation, lane: Lane) -> bool:
+    void = operation.valid_until is not None and operation.valid_until < lane.block.timestamp
+    return void or operation.nonce.sequence < lane.sequence
+
+
+async def _final_lane(chain: ChainReader, row: JobRow) -> Lane:
+    enrolment = row.enrolment
+    block = await chain.finalized()
+    word = await chain.call(
+        enrolment.entry_point, nonce_call(enrolment.account, enrolment.nonce_key), block.number
+    )
+    _, sequence = split_nonce(int.from_bytes(word, "big"))
+    return Lane(sequence, block)
