@@ -14,27 +14,30 @@ STUB_INNER_SIGNATURE = bytes.fromhex(
     "1b"
 )
 """A well-formed signature by no key of ours: validators revert on one that cannot be recovered."""
+UNKNOWN_GAS = Gas(0)
+UNKNOWN_FEE = Wei(0)
 
 
 def build(job: JobContext, occurrence: Occurrence, plan: Plan, nonce: Nonce) -> DraftOperation:
     """Return the draft of the occurrence's next attempt."""
+    definition, permission_id = job.definition, job.session.permission_id
     operation = UserOperation(
-        sender=job.definition.account,
+        sender=definition.account,
         nonce=nonce.value,
         call_data=encode_execute(plan.calls),
-        call_gas_limit=Gas(0),
-        verification_gas_limit=Gas(0),
-        pre_verification_gas=Gas(0),
-        max_fee_per_gas=Wei(0),
-        max_priority_fee_per_gas=Wei(0),
-        signature=use_signature(job.session.permission_id, STUB_INNER_SIGNATURE),
+        call_gas_limit=UNKNOWN_GAS,
+        verification_gas_limit=UNKNOWN_GAS,
+        pre_verification_gas=UNKNOWN_GAS,
+        max_fee_per_gas=UNKNOWN_FEE,
+        max_priority_fee_per_gas=UNKNOWN_FEE,
+        signature=use_signature(permission_id, STUB_INNER_SIGNATURE),
     )
     return DraftOperation(
         occurrence_id=occurrence.id,
         attempt=occurrence.attempt + 1,
-        chain_id=job.definition.chain_id,
+        chain_id=definition.chain_id,
         entry_point=job.chain.entry_point,
-        permission_id=job.session.permission_id,
+        permission_id=permission_id,
         nonce=nonce,
         plan=plan,
         operation=operation,

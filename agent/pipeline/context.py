@@ -14,13 +14,12 @@ from jobs.kind import AnyKind
 
 @dataclass(frozen=True, slots=True)
 class ChainContext:
-    """One chain, its bundlers in order of preference, and the contracts the agent uses there."""
+    """One chain, its bundlers in order of preference, and its EntryPoint."""
 
     reader: ChainReader
     bundlers: tuple[Bundler, ...]
     entry_point: Address
     version: EntryPointVersion
-    smart_session: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,8 @@ class SessionContext:
     name: str
     session: Session
     permission_id: Hash32
+    smart_session: Address
+    """The module it was granted on."""
     flavour: SignatureFlavour
     signer: SessionSigner
 

@@ -1,9 +1,7 @@
 """Sign a priced operation with the session key, and prove the signature before anybody uses it."""
 
-from dataclasses import replace
-
 from agent.domain.errors import Bug
-from agent.domain.operation import PricedOperation, SignedOperation
+from agent.domain.operation import PricedOperation, SignedOperation, with_signature
 from agent.domain.signatures import recover_signer
 from agent.domain.units import Hash32
 from agent.domain.user_operation import UserOperation
@@ -40,7 +38,7 @@ async def unproven_operation(job: JobContext, priced: PricedOperation) -> tuple[
     draft, session = priced.draft, job.session
     op_hash = user_op_hash(priced.operation, draft.entry_point, draft.chain_id, job.chain.version)
     inner = await session.signer.sign_hash(signed_hash(op_hash, session.flavour))
-    return replace(priced.operation, signature=use_signature(draft.permission_id, inner)), op_hash
+    return with_signature(priced.operation, use_signature(draft.permission_id, inner)), op_hash
 
 
 def prove(session: SessionContext, op_hash: Hash32, inner: bytes) -> None:

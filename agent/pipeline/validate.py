@@ -35,7 +35,7 @@ async def validate(
     data = validate_user_op_call(packed(operation), user_op_hash)
     try:
         word = await job.chain.reader.call(
-            job.chain.smart_session, data, block.number, sender=operation.sender
+            job.session.smart_session, data, block.number, sender=operation.sender
         )
     except ChainReverted as revert:
         error = inner_error(revert.data)

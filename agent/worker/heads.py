@@ -47,17 +47,18 @@ class Heads:
         """The chain it watches."""
         return self._chain.reader.chain_id
 
-    async def poll(self, wall_now: float) -> None:
+    async def poll(self) -> None:
         """Look at the head once; an unavailable chain is noted and asked again at the next tick."""
         need = f"chain {self.chain_id}"
         try:
             head = await self._chain.reader.block("latest")
+            now = await self._services.clock.now()
         except Unavailable as error:
             self._health.failed(need, str(error))
             log.warning("chain_unavailable", chain=self.chain_id, reason=str(error))
             return
         self._health.answered(need)
-        self._observer.metrics.head_observed(str(self.chain_id), head.number, wall_now - head.timestamp)
+        self._observer.metrics.head_observed(str(self.chain_id), head.number, now - head.timestamp)
         moved = self._head is None or head.hash != self._head.hash
         self._head = head
         if moved or self._unsent():

@@ -1,7 +1,6 @@
 """The worker's life: recover, run its duties, drain."""
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -121,7 +120,7 @@ class Worker:
         self._lanes.wake(occurrence.job_id)
 
     async def _follow_heads(self) -> None:
-        await asyncio.gather(*(heads.poll(time.time()) for heads in self._heads))
+        await asyncio.gather(*(heads.poll() for heads in self._heads))
 
     async def _resync(self) -> None:
         """Take in what people changed through the command line meanwhile."""
