@@ -1,10 +1,12 @@
 """Compile the stand-in contracts with solc-js, once per state of the sources."""
 
+import fcntl
 import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,6 @@ STAMP = ".sources"
 SETTINGS = {
     "evmVersion": "cancun",
     "optimizer": {"enabled": True, "runs": 200},
-    "viaIR": True,
     "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
     "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
 }
@@ -51,12 +52,22 @@ def compile_contracts(
     """Compile every contract named like its file into `out/<Name>.json`; raise SetupError with solc's words."""
     files = _source_files(sources)
     stamp = hashlib.sha256(json.dumps([files, SETTINGS], sort_keys=True).encode()).hexdigest()
-    if _read(out / STAMP) != stamp:
-        say = progress or (lambda text: print(f"devnet: {text}", file=sys.stderr, flush=True))
-        say(f"compiling {len(files)} Solidity files")
-        _write_artifacts(_deployable(_compile(files, solc)), out)
-        (out / STAMP).write_text(stamp)
+    say = progress or (lambda text: print(f"devnet: {text}", file=sys.stderr, flush=True))
+    with _one_at_a_time(out):
+        if _read(out / STAMP) != stamp:
+            say(f"compiling {len(files)} Solidity files")
+            _write_artifacts(_deployable(_compile(files, solc)), out)
+            (out / STAMP).write_text(stamp)
     return {file.stem: _artifact(file) for file in sorted(out.glob("*.json"))}
+
+
+@contextmanager
+def _one_at_a_time(out: Path) -> Iterator[None]:
+    # Parallel test workers start together on an empty cache.
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _source_files(sources: Path) -> dict[str, str]:
@@ -103,7 +114,6 @@ def _deployable(answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _write_artifacts(artifacts: Mapping[str, dict[str, Any]], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     for stale in out.glob("*.json"):
         stale.unlink()
     for name, artifact in artifacts.items():

@@ -57,11 +57,13 @@ contract SmartSession is SessionAdmin {
         ChainDigest memory signed = request.hashesAndChainIds[request.chainDigestIndex];
         if (signed.chainId != block.chainid) revert ChainIdMismatch(signed.chainId);
         if (signed.sessionDigest != computed) revert HashMismatch(signed.sessionDigest, computed);
-        bytes32 digest = SessionDigest.multiChainDigest(request.hashesAndChainIds);
-        if (IERC1271(msg.sender).isValidSignature(digest, request.permissionEnableSig) != ERC1271_MAGIC) {
-            revert InvalidEnableSignature(msg.sender, digest);
-        }
+        requireOwnerSignature(SessionDigest.multiChainDigest(request.hashesAndChainIds), request.permissionEnableSig);
         grant(permissionId, request.sessionToEnable);
+    }
+
+    function requireOwnerSignature(bytes32 digest, bytes memory signature) private view {
+        bytes4 answer = IERC1271(msg.sender).isValidSignature(digest, signature);
+        if (answer != ERC1271_MAGIC) revert InvalidEnableSignature(msg.sender, digest);
     }
 
     /// Paymaster, operation policies, call shape, action policies, key: in this order. Counters move even if the key is wrong.
@@ -88,7 +90,20 @@ contract SmartSession is SessionAdmin {
         AccountList storage list = userOpPolicies[permissionId];
         if (sponsored && list.count[msg.sender] == 0) revert NoPoliciesSet(permissionId);
         bytes32 configId = SessionIds.userOpConfigId(msg.sender, permissionId);
-        return ask(list, permissionId, abi.encodeCall(IUserOpPolicy.checkUserOpPolicy, (configId, op)));
+        return ask(list, permissionId, operationQuestion(configId, op));
+    }
+
+    /// `checkUserOpPolicy(configId, op)`, the operation copied as it was encoded in this call.
+    function operationQuestion(bytes32 configId, PackedUserOperation calldata op)
+        private
+        pure
+        returns (bytes memory)
+    {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := op
+        }
+        return abi.encodePacked(IUserOpPolicy.checkUserOpPolicy.selector, configId, uint256(64), msg.data[start:]);
     }
 
     function checkCalls(bytes32 permissionId, bytes calldata callData) private returns (uint256) {

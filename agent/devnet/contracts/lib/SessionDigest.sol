@@ -18,19 +18,19 @@ library SessionDigest {
     string private constant CHAIN = "ChainSession(uint64 chainId,SignedSession session)";
     string private constant MULTI_CHAIN = "MultiChainSession(ChainSession[] sessionsAndChainIds)";
 
-    // EIP-712 appends the referenced types in alphabetical order.
+    // A type is hashed with the types it refers to, in alphabetical order.
+    bytes private constant CONTENT_TYPES = abi.encodePacked(CONTEXT, CONTENT, POLICY);
     bytes32 private constant POLICY_TYPEHASH = keccak256(bytes(POLICY));
     bytes32 private constant ACTION_TYPEHASH = keccak256(abi.encodePacked(ACTION, POLICY));
     bytes32 private constant CONTEXT_TYPEHASH = keccak256(bytes(CONTEXT));
     bytes32 private constant CONTENT_TYPEHASH = keccak256(abi.encodePacked(CONTENT, CONTEXT, POLICY));
-    bytes32 private constant PERMISSIONS_TYPEHASH =
-        keccak256(abi.encodePacked(PERMISSIONS, ACTION, CONTEXT, CONTENT, POLICY));
+    bytes32 private constant PERMISSIONS_TYPEHASH = keccak256(abi.encodePacked(PERMISSIONS, ACTION, CONTENT_TYPES));
     bytes32 private constant SESSION_TYPEHASH =
-        keccak256(abi.encodePacked(SESSION, ACTION, CONTEXT, CONTENT, POLICY, PERMISSIONS));
+        keccak256(abi.encodePacked(SESSION, ACTION, CONTENT_TYPES, PERMISSIONS));
     bytes32 private constant CHAIN_TYPEHASH =
-        keccak256(abi.encodePacked(CHAIN, ACTION, CONTEXT, CONTENT, POLICY, PERMISSIONS, SESSION));
+        keccak256(abi.encodePacked(CHAIN, ACTION, CONTENT_TYPES, PERMISSIONS, SESSION));
     bytes32 private constant MULTI_CHAIN_TYPEHASH =
-        keccak256(abi.encodePacked(MULTI_CHAIN, ACTION, CHAIN, CONTEXT, CONTENT, POLICY, PERMISSIONS, SESSION));
+        keccak256(abi.encodePacked(MULTI_CHAIN, ACTION, CHAIN, CONTENT_TYPES, PERMISSIONS, SESSION));
     bytes32 private constant DOMAIN_SEPARATOR = keccak256(
         abi.encode(keccak256("EIP712Domain(string name,string version)"), keccak256("SmartSession"), keccak256("1"))
     );
@@ -40,18 +40,10 @@ library SessionDigest {
         view
         returns (bytes32)
     {
-        return keccak256(
-            abi.encode(
-                SESSION_TYPEHASH,
-                account,
-                permissions(session, mode),
-                session.sessionValidator,
-                keccak256(session.sessionValidatorInitData),
-                session.salt,
-                address(this),
-                nonce
-            )
-        );
+        bytes memory who = abi.encode(SESSION_TYPEHASH, account, permissions(session, mode));
+        bytes32 validatorData = keccak256(session.sessionValidatorInitData);
+        bytes memory what = abi.encode(session.sessionValidator, validatorData, session.salt, address(this), nonce);
+        return keccak256(bytes.concat(who, what));
     }
 
     function multiChainDigest(ChainDigest[] memory digests) internal pure returns (bytes32) {
@@ -64,18 +56,16 @@ library SessionDigest {
     }
 
     function permissions(Session memory session, Mode mode) private pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                PERMISSIONS_TYPEHASH,
-                hasAction(session.actions, SessionIds.FALLBACK_SELECTOR),
-                hasAction(session.actions, SessionIds.ADMIN_SELECTOR),
-                mode == Mode.UNSAFE_ENABLE,
-                session.permitERC4337Paymaster,
-                policies(session.userOpPolicies),
-                content(session.erc7739Policies),
-                actions(session.actions)
-            )
+        bytes memory flags = abi.encode(
+            hasAction(session.actions, SessionIds.FALLBACK_SELECTOR),
+            hasAction(session.actions, SessionIds.ADMIN_SELECTOR),
+            mode == Mode.UNSAFE_ENABLE,
+            session.permitERC4337Paymaster
         );
+        bytes memory hashes = abi.encode(
+            policies(session.userOpPolicies), content(session.erc7739Policies), actions(session.actions)
+        );
+        return keccak256(bytes.concat(PERMISSIONS_TYPEHASH, flags, hashes));
     }
 
     function hasAction(ActionData[] memory list, bytes4 selector) private pure returns (bool) {
