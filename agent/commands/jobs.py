@@ -9,7 +9,8 @@ from agent.domain.errors import NotFound
 from agent.domain.job import JobDefinition
 from agent.domain.journal import JobRow
 from agent.domain.occurrence import Occurrence
-from agent.domain.schedule import Slot, slots
+from agent.domain.recurrence import Slot
+from agent.domain.schedule import slots
 from agent.domain.states import State
 from agent.domain.units import Timestamp
 from agent.ports import Journal
