@@ -10,6 +10,8 @@ TRANSFER_EVENT = keccak256(b"Transfer(address,address,uint256)")
 # The same address on every chain that has it; the configuration's registry repeats it with its source.
 MULTICALL3 = Address.parse("0xcA11bde05977b3631167028862bE2a173976CA11")
 
+NOTHING = Wei(0)
+_TRANSFER_HEAD = TRANSFER + bytes(12)
 _BALANCE_OF = keccak256(b"balanceOf(address)")[:4]
 _PAUSED = keccak256(b"paused()")[:4]
 _IS_BLACKLISTED = keccak256(b"isBlacklisted(address)")[:4]
@@ -23,7 +25,7 @@ def word(value: Address | int) -> bytes:
 
 def transfer(token: Address, to: Address, amount: int) -> Call:
     """Return `token.transfer(to, amount)`."""
-    return Call(token, Wei(0), TRANSFER + word(to) + word(amount))
+    return Call(token, NOTHING, _TRANSFER_HEAD + to + amount.to_bytes(32, "big"))
 
 
 def balance_of(token: Address, holder: Address) -> Read:

@@ -89,15 +89,40 @@ class JournaledOperation:
     """`plan.block_number`: no earlier block can hold it."""
 
 
-def with_gas(operation: UserOperation, gas: GasLimits, fees: Fees) -> UserOperation:
+# dataclasses.replace looks every field up by name and costs as much as hashing the operation.
+def with_gas(op: UserOperation, gas: GasLimits, fees: Fees) -> UserOperation:
     """Return the operation with these gas limits and fees."""
-    return replace(
-        operation,
-        call_gas_limit=gas.call_gas_limit,
-        verification_gas_limit=gas.verification_gas_limit,
-        pre_verification_gas=gas.pre_verification_gas,
-        max_fee_per_gas=fees.max_fee_per_gas,
-        max_priority_fee_per_gas=fees.max_priority_fee_per_gas,
+    return UserOperation(
+        op.sender,
+        op.nonce,
+        op.call_data,
+        gas.call_gas_limit,
+        gas.verification_gas_limit,
+        gas.pre_verification_gas,
+        fees.max_fee_per_gas,
+        fees.max_priority_fee_per_gas,
+        op.factory,
+        op.factory_data,
+        op.paymaster,
+        op.signature,
+    )
+
+
+def with_signature(op: UserOperation, signature: bytes) -> UserOperation:
+    """Return the operation with this signature."""
+    return UserOperation(
+        op.sender,
+        op.nonce,
+        op.call_data,
+        op.call_gas_limit,
+        op.verification_gas_limit,
+        op.pre_verification_gas,
+        op.max_fee_per_gas,
+        op.max_priority_fee_per_gas,
+        op.factory,
+        op.factory_data,
+        op.paymaster,
+        signature,
     )
 
 

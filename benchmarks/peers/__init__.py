@@ -1,0 +1,1 @@
+"""The stacks that the benchmarks measure against."""
