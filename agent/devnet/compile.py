@@ -49,7 +49,7 @@ def compiled_contracts(build: Path | None = None) -> dict[str, Artifact]:
 def compile_contracts(
     sources: Path, solc: Path, out: Path, progress: Progress | None = None
 ) -> dict[str, Artifact]:
-    """Compile every contract named like its file into `out/<Name>.json`; raise SetupError with solc's words."""
+    """Compile every contract named like its file into `out/<Name>.json`; raise SetupError as solc says."""
     files = _source_files(sources)
     stamp = hashlib.sha256(json.dumps([files, SETTINGS], sort_keys=True).encode()).hexdigest()
     say = progress or (lambda text: print(f"devnet: {text}", file=sys.stderr, flush=True))

@@ -15,7 +15,8 @@ from agent.devnet.deploy import place
 from agent.devnet.options import DevnetOptions
 from agent.devnet.paths import build_dir, devnet_dir
 from agent.devnet.stand_ins import stand_in_codes
-from tests.traces.encoding import SMART_SESSION, step_call, view_call, view_value
+from tests.traces.encoding import SMART_SESSION, step_call
+from tests.traces.views import view_call, view_value
 
 STEP_GAS = 15_000_000
 BLOCK_GAS = 1_000_000_000
@@ -67,16 +68,14 @@ def _block(sequence: Json, step: Json) -> Json:
     account, base_fee = sequence["account"], hex(step["base_fee"])
     calls = [(SMART_SESSION, step_call(sequence, step))]
     calls += [(view["policy"], view_call(account, view)) for view in step["views"]]
+    paid = {"from": account, "gas": hex(STEP_GAS), "gasPrice": base_fee}
     return {
         "blockOverrides": {
             "time": hex(step["timestamp"]),
             "baseFeePerGas": base_fee,
             "gasLimit": hex(BLOCK_GAS),
         },
-        "calls": [
-            {"from": account, "to": to, "input": "0x" + data.hex(), "gas": hex(STEP_GAS), "gasPrice": base_fee}
-            for to, data in calls
-        ],
+        "calls": [{**paid, "to": to, "input": "0x" + data.hex()} for to, data in calls],
     }
 
 
