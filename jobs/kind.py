@@ -45,6 +45,11 @@ class JobKind(Protocol[SpecT]):
     def spec_model(self) -> type[SpecT]: ...
 
     @property
+    def scheduled(self) -> bool:
+        """Whether a schedule makes it due; else the chain does."""
+        ...
+
+    @property
     def repeat_safe(self) -> bool:
         """Whether chain state bounds the effect, so that a failure need not be final before a retry."""
         ...

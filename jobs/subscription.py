@@ -43,6 +43,7 @@ class Subscription:
 
     name = "subscription"
     spec_model = SubscriptionSpec
+    scheduled = True
     repeat_safe = False
 
     def identity(self, spec: SubscriptionSpec) -> Mapping[str, str]:

@@ -1,0 +1,1 @@
+"""The operator's files: read strictly, checked against each other, reported all at once."""

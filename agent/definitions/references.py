@@ -1,0 +1,96 @@
+"""What a job may refer to, as far as the other files could be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.definitions.mistakes import did_you_mean
+from agent.definitions.sessions import SessionDefinition
+from agent.definitions.source import Report, Source
+from agent.domain.job import FeeCaps
+from agent.domain.requirement import ActionRequirement
+from agent.domain.schedule import Schedule, next_slot
+from agent.domain.token import Token
+from agent.domain.units import Address, Timestamp
+from agent.erc7579.accounts import ACCOUNT_KINDS
+from agent.smart_sessions.addresses import FALLBACK_SELECTOR, PSEUDO_TARGET
+from jobs.kind import AnyKind
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Chains, sessions and kinds by name; a name without a value stands for something with mistakes."""
+
+    kinds: Mapping[str, AnyKind]
+    tokens: Mapping[int, Mapping[str, Token] | None] = field(default_factory=dict)
+    """By chain id; None while the chain's tokens hold mistakes."""
+    fees: Mapping[int, FeeCaps | None] = field(default_factory=dict)
+    sessions: Mapping[str, SessionDefinition | None] = field(default_factory=dict)
+    complete: bool = True
+    """False when the configuration could not be read: then nothing is said about its chains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Holds one job against what it refers to."""
+
+    references: References
+    source: Source
+    report: Report
+
+    def refuse(self, name: str, code: str, message: str, fix: str) -> None:
+        """Note a mistake at one of the job's fields."""
+        self.report.add(self.source.place((name,)), code, message, fix)
+
+    def chain(self, chain_id: int | None) -> None:
+        """Check that the configuration has the chain."""
+        known = self.references.tokens
+        if self.references.complete and chain_id is not None and chain_id not in known:
+            fix = did_you_mean(str(chain_id), map(str, known))
+            self.refuse("chain", "unknown_chain", f"sessionkeeper.yaml has no chain {chain_id}", fix)
+
+    def session(self, name: str, chain_id: int | None, account: Address | None) -> SessionDefinition | None:
+        """Return the session, checked to be for this chain and account."""
+        if name not in self.references.sessions:
+            fix = did_you_mean(name, self.references.sessions)
+            self.refuse("session", "unknown_session", f"no file in sessions/ has the name {name!r}", fix)
+            return None
+        session = self.references.sessions[name]
+        if session is None:
+            return None
+        if chain_id is not None and session.chain_id != chain_id:
+            message = f"the session {name} is on chain {session.chain_id}, the job on chain {chain_id}"
+            self.refuse("session", "wrong_chain", message, "name a session of the job's chain")
+        if account is not None and session.account != account:
+            message = f"the session {name} is of the account {session.account}"
+            self.refuse("session", "wrong_account", message, "name a session of the job's account")
+        return session
+
+    def lane(self, lane: int | None, session: SessionDefinition) -> None:
+        """Check that a lane given in the file fits into the account's nonce."""
+        bits = ACCOUNT_KINDS[session.account_kind].lane_bits
+        if lane is not None and lane >= 1 << bits:
+            message = f"lane {lane} does not fit into the {bits} free bits of {session.account_kind}"
+            self.refuse("lane", "lane_too_large", message, f"write at most {(1 << bits) - 1}")
+
+    def actions(self, needed: tuple[ActionRequirement, ...], session: SessionDefinition) -> None:
+        """Check that the session has an action for every call the job makes."""
+        granted = {
+            (action.action_target, action.action_target_selector) for action in session.session.actions
+        }
+        for need in needed:
+            if (PSEUDO_TARGET, FALLBACK_SELECTOR) in granted or (need.target, need.selector) in granted:
+                continue
+            message = f"the session {session.name} may not call 0x{need.selector.hex()} on {need.target}"
+            self.refuse("session", "session_lacks_action", message, "ask the owner: sessions new --for-job")
+
+    def expiry(self, schedule: Schedule, session: SessionDefinition) -> None:
+        """Check that a schedule with a start begins before the session ends."""
+        ends = session.expires_at
+        if ends is None or schedule.start is None:
+            return
+        first = next_slot(schedule, Timestamp(0))
+        if first is not None and first.due_at >= ends:
+            message = f"the session {session.name} ends at {ends}, the first run is at {first.due_at}"
+            self.refuse(
+                "session", "session_ends_first", message, "ask the owner for a longer one: sessions new"
+            )
