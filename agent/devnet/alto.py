@@ -21,7 +21,7 @@ async def running_alto(
     devnet: Path, folder: Path, options: DevnetOptions, rpc_url: str, entry_points: Sequence[Address]
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run alto; give its URL at once, since it starts while contracts are being deployed."""
-    port = options.bundler_port or free_port()
+    port = free_port(options.bundler_port)
     script = devnet / "npm" / "node_modules" / "@pimlico" / "alto" / "esm" / "cli" / "alto.js"
     node = find_node()
     command: list[str | Path] = [node.node, "-r", SOURCE / "loopback.cjs", script]

@@ -11,6 +11,7 @@ from agent.devnet import rpc
 from agent.devnet.errors import DevnetError, SetupError
 from agent.devnet.options import CHAIN_ID, DevnetOptions
 from agent.devnet.processes import Program, free_port, running_program
+from agent.telemetry.secrets import REDACTOR
 
 READY_TIMEOUT_S = 30.0
 
@@ -27,7 +28,7 @@ async def running_anvil(
     devnet: Path, folder: Path, options: DevnetOptions
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run anvil, mining a block per transaction, and give its URL once it answers."""
-    port = options.rpc_port or free_port()
+    port = free_port(options.rpc_port)
     url = f"http://127.0.0.1:{port}"
     command: list[str | Path] = [anvil_binary(devnet), *_arguments(port, options)]
     with running_program("anvil", command, folder / "anvil.log") as program:
@@ -52,7 +53,11 @@ def _arguments(port: int, options: DevnetOptions) -> list[str]:
     # Two of the precompiled accounts are larger than a contract may be.
     arguments += ["--disable-code-size-limit", "--slots-in-an-epoch", "1", "--quiet"]
     arguments.append("--no-request-size-limit")
+    if options.block_time_s and not options.has_whole_block_time:
+        arguments += ["--block-time", str(options.block_time_s)]
     if options.fork_url is not None:
+        # Providers put the customer's key into the path, and anvil quotes the URL when it fails.
+        REDACTOR.register_url(options.fork_url)
         return [*arguments, "--fork-url", options.fork_url]
     return [*arguments, "--timestamp", str(int(time.time()) - options.starts_before_now_s)]
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from eth_abi.abi import encode
 
 from agent.devnet import rpc
-from agent.devnet.addresses import CREATE2_FACTORY, ENTRY_POINT_SALTS, MULTICALL3, SAFE_SINGLETON_FACTORY
+from agent.devnet.addresses import (
+    CREATE2_FACTORY,
+    ENTRY_POINT_SALTS,
+    MULTICALL3,
+    SAFE_SINGLETON_FACTORY,
+    SESSION_CONTRACTS,
+    WITHOUT_STAND_IN,
+)
 from agent.devnet.compiled import entry_point_creation_code, nexus_creation_code, usdc_creation_code
 from agent.devnet.errors import DevnetError
 from agent.devnet.keys import DEPLOYER
@@ -101,13 +108,15 @@ async def place(url: str, codes: Mapping[Address, bytes]) -> None:
     )
 
 
-async def require_code(url: str, contracts: Mapping[str, Address]) -> None:
-    """Check that every contract is deployed; raise DevnetError that names those that are not."""
-    missing = await _without_code(url, {**contracts, "Multicall3": MULTICALL3})
+async def found_contracts(url: str) -> dict[str, Address]:
+    """Return those at fixed addresses that are there; raise DevnetError when one is missing."""
+    known = {**SESSION_CONTRACTS, "Multicall3": MULTICALL3}
+    absent = await _without_code(url, known)
+    missing = {name: address for name, address in absent.items() if name not in WITHOUT_STAND_IN}
     if missing:
-        raise DevnetError(
-            "no code at " + ", ".join(f"{address} ({name})" for name, address in missing.items())
-        )
+        names = ", ".join(f"{address} ({name})" for name, address in missing.items())
+        raise DevnetError(f"no code at {names}")
+    return {name: address for name, address in known.items() if name not in absent}
 
 
 async def _without_code(url: str, contracts: Mapping[str, Address]) -> dict[str, Address]:

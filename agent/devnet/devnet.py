@@ -17,15 +17,15 @@ from agent.devnet.deploy import (
     account_deployments,
     deploy,
     entry_point_deployments,
+    found_contracts,
     place,
-    require_code,
     usdc_deployments,
 )
 from agent.devnet.errors import ContractsError
+from agent.devnet.identity import ProcessIdentity, identity
 from agent.devnet.keys import DEPLOYER, FREE_KEYS, FundedKey
 from agent.devnet.options import CHAIN_ID, DevnetOptions
 from agent.devnet.paths import build_dir, devnet_dir
-from agent.devnet.processes import Program
 from agent.devnet.stand_ins import stand_in_codes
 from agent.domain.units import Address, ChainId
 from agent.erc4337.version import CANONICAL_ENTRY_POINTS, EntryPointVersion
@@ -42,7 +42,8 @@ class Devnet:
     contracts: Mapping[str, Address]
     deployer: FundedKey
     funded_keys: tuple[FundedKey, ...]
-    programs: tuple[Program, ...]
+    programs: Mapping[str, ProcessIdentity]
+    log_folder: Path
 
     @property
     def entry_point(self) -> Address:
@@ -75,8 +76,9 @@ async def running_devnet(options: DevnetOptions | None = None) -> AsyncIterator[
         async with running_alto(devnet, folder, chosen, rpc_url, entry_points) as (alto, bundler_url):
             contracts = await _deploy_rest(devnet, rpc_url, codes)
             await until_alto_is_ready(alto, bundler_url)
-            if chosen.block_time_s:
-                await rpc.call(rpc_url, "evm_setIntervalMining", chosen.block_time_s)
+            if chosen.has_whole_block_time:
+                # Not from the start: with a block per transaction the bundler is ready seconds sooner.
+                await rpc.call(rpc_url, "evm_setIntervalMining", int(chosen.block_time_s))
             yield Devnet(
                 rpc_url=rpc_url,
                 bundler_url=bundler_url,
@@ -85,7 +87,8 @@ async def running_devnet(options: DevnetOptions | None = None) -> AsyncIterator[
                 contracts=contracts,
                 deployer=DEPLOYER,
                 funded_keys=FREE_KEYS,
-                programs=(anvil, alto),
+                programs={item.name: identity(item.process.pid) for item in (anvil, alto)},
+                log_folder=folder,
             )
 
 
@@ -101,13 +104,12 @@ def _placed_codes(devnet: Path, options: DevnetOptions) -> dict[str, bytes]:
 async def _deploy_rest(devnet: Path, rpc_url: str, codes: Mapping[str, bytes]) -> dict[str, Address]:
     artifacts = devnet / "artifacts"
     known = {**SESSION_CONTRACTS, "Multicall3": MULTICALL3}
-    placed = {name: known[name] for name in codes} or known
-    deployments = (*account_deployments(artifacts), *usdc_deployments(artifacts))
     if codes:
         await place(rpc_url, {known[name]: code for name, code in codes.items()})
+    deployments = (*account_deployments(artifacts), *usdc_deployments(artifacts))
     await deploy(rpc_url, deployments)
-    await require_code(rpc_url, placed)
-    return {**placed, **{item.name: item.address for item in deployments}}
+    found = await found_contracts(rpc_url)
+    return found | {item.name: item.address for item in deployments}
 
 
 def _run_folder(devnet: Path) -> Path:

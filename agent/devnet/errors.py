@@ -1,9 +1,9 @@
 """What goes wrong on the local chain."""
 
-from agent.domain.errors import AgentError
+from agent.domain.errors import ConfigError, Unavailable
 
 
-class DevnetError(AgentError):
+class DevnetError(Unavailable):
     """The local chain could not be set up, started or driven."""
 
     code = "devnet"
@@ -16,7 +16,7 @@ class SetupError(DevnetError):
     remedy = "read the message, then run the set-up again: python -m agent.devnet.setup"
 
 
-class ContractsError(DevnetError):
+class ContractsError(DevnetError, ConfigError):
     """A file of the `--contracts` folder cannot be used."""
 
     code = "devnet_contracts"

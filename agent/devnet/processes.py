@@ -68,10 +68,15 @@ def running_program(
         _end(process)
 
 
-def free_port() -> int:
-    """Ask the kernel for a TCP port of the loopback interface that nobody listens on."""
+def free_port(wanted: int | None = None) -> int:
+    """Return the wanted TCP port, or one the kernel picks; raise DevnetError when somebody listens on it."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # As servers do it: a connection that lingers after its server is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted or 0))
+        except OSError as error:
+            raise DevnetError(f"port {wanted} is taken: choose another, or none to get a free one") from error
         return int(probe.getsockname()[1])
 
 

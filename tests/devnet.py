@@ -1,0 +1,91 @@
+"""The local chain as fixtures, and builders that make only what a test is about.
+
+A conftest.py takes what it needs: `from tests.devnet import devnet, owner_key`.
+"""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from agent.devnet import chain, rpc
+from agent.devnet.accounts import SmartAccount, create_nexus_account, install_and_enable
+from agent.devnet.devnet import Devnet, running_devnet
+from agent.devnet.options import DevnetOptions
+from agent.devnet.setup import set_up
+from agent.devnet.tokens import mint_usdc
+from agent.domain.keccak import keccak256
+from agent.domain.session import Session
+from agent.domain.units import Hash32
+from agent.domain.user_operation import UserOperation
+from agent.erc4337.json_form import user_operation_to_json
+from agent.erc4337.version import EntryPointVersion
+
+BLOCK_TIME_S = 0.25
+RECEIPT_TIMEOUT_S = 20.0
+STARTS_BEFORE_NOW_S = 1000 * 24 * 3600
+"""Room for many tests that move chain time by months; it must stay behind the wall clock."""
+
+_numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def devnet(contracts_dir: Path | None) -> AsyncIterator[Devnet]:
+    """One local chain for every test of this process; tests keep apart by making their own accounts."""
+    await asyncio.to_thread(set_up)
+    options = DevnetOptions(BLOCK_TIME_S, contracts_dir, starts_before_now_s=STARTS_BEFORE_NOW_S)
+    async with running_devnet(options) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def devnet_snapshot(devnet: Devnet) -> AsyncIterator[Devnet]:
+    """The same chain, put back afterwards: only for tests that leave the bundler alone."""
+    before = await chain.snapshot(devnet)
+    yield devnet
+    await chain.revert(devnet, before)
+
+
+@pytest.fixture
+def owner_key() -> bytes:
+    """A private key nobody used before."""
+    return a_key()
+
+
+def a_key() -> bytes:
+    """Make a private key nobody used before."""
+    return keccak256(f"{os.getpid()} {next(_numbers)}".encode())
+
+
+async def a_nexus_account(
+    devnet: Devnet, *, usdc: int = 0, sessions: Sequence[Session] = (), owner_key: bytes | None = None
+) -> SmartAccount:
+    """Make a Nexus account with ten ether, `usdc` base units and these sessions enabled."""
+    account = await create_nexus_account(devnet, owner_key or a_key())
+    if usdc:
+        await mint_usdc(devnet, account.address, usdc)
+    if sessions:
+        await install_and_enable(devnet, account, sessions)
+    return account
+
+
+async def send_to_bundler(devnet: Devnet, op: UserOperation) -> Hash32:
+    """Send an operation of EntryPoint 0.7 to the bundler and return the hash it answers."""
+    form = user_operation_to_json(op, EntryPointVersion.V07)
+    method = "eth_sendUserOperation"
+    return Hash32.from_hex(await rpc.call(devnet.bundler_url, method, form, str(devnet.entry_point)))
+
+
+async def bundler_receipt(devnet: Devnet, user_op_hash: Hash32) -> dict[str, Any]:
+    """Wait for the bundler's receipt."""
+    async with asyncio.timeout(RECEIPT_TIMEOUT_S):
+        while True:
+            receipt = await rpc.call(devnet.bundler_url, "eth_getUserOperationReceipt", str(user_op_hash))
+            if receipt is not None:
+                return dict(receipt)
+            await asyncio.sleep(0.05)
