@@ -75,7 +75,7 @@ def tokens_of(fields: Mapping[str, TokenFields]) -> Mapping[str, Token]:
 
 def caps_of(fees: FeeFields) -> FeeCaps:
     """Return the caps of a chain."""
-    return merged_caps(dict(fees), FeeCaps())
+    return merged_caps(vars(fees), FeeCaps())
 
 
 def key_definition(name: str, key: KeyFields, root: Path) -> KeyDefinition:

@@ -32,7 +32,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Definitions:
     `environment` holds the values of `${NAME}`. Raise DefinitionError with every mistake of every file.
     """
     root, name = (path, CONFIG_FILE) if path.is_dir() else (path.parent, path.name)
-    return _Loading(Folder(root), available_kinds()).run(name, environment)
+    return _Loading(Folder(root.resolve()), available_kinds()).run(name, environment)
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class _Loading:
             root=self.folder.root,
             mode=agent.fields["mode"],
             clock=agent.fields["clock"],
-            store_url=store_url(agent.fields, str(self.folder.root.resolve())),
+            store_url=store_url(agent.fields, str(self.folder.root)),
             web=agent.fields["web"],
             chains={ChainId(number): chain_definition(fields) for number, fields in agent.chains.items()},
             keys={name: key_definition(name, key, self.folder.root) for name, key in agent.keys.items()},

@@ -33,7 +33,8 @@ def validate(
 ) -> Mapping[str, Any]:
     """Return the fields that are right, by name; note a mistake for each of the others."""
     try:
-        return dict(model.model_validate(tree, context=context))
+        # Not dict(model): a field may be called `keys`.
+        return dict(vars(model.model_validate(tree, context=context)))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
     for detail in details:

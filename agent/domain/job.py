@@ -58,4 +58,3 @@ class JobDefinition:
     catch_up: CatchUp = CatchUp.NONE
     reference: str = ""
     """What the operator's books call it."""
-    labels: dict[str, str] = field(default_factory=dict, hash=False)
