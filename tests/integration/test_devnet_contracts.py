@@ -3,7 +3,7 @@
 import pytest
 
 from agent.devnet import rpc
-from agent.devnet.addresses import MULTICALL3, SAFE_SINGLETON_FACTORY, SESSION_CONTRACTS
+from agent.devnet.addresses import MULTICALL3, SAFE_SINGLETON_FACTORY, SESSION_CONTRACTS, WITHOUT_STAND_IN
 from agent.devnet.compiled import MULTICALL3_CODE_HASH
 from agent.devnet.devnet import Devnet
 from agent.devnet.transactions import read
