@@ -153,6 +153,12 @@ class StoreInUse(ConfigError):
     remedy = "stop the other worker first, or give this one a store of its own"
 
 
+class StoreRefused(ConfigError):
+    """The store could lose what it acknowledged, or a newer release wrote it."""
+
+    code = "store_refused"
+
+
 class NotFound(AgentError):
     """No such job, run, session or key."""
 

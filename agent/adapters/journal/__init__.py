@@ -1,0 +1,1 @@
+"""The rules every journal keeps, over an image of the rows they touch."""

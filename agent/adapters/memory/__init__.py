@@ -1,0 +1,5 @@
+"""Ports made real in memory."""
+
+from agent.adapters.memory.journal import MemoryJournal
+
+__all__ = ["MemoryJournal"]

@@ -1,0 +1,64 @@
+"""The journal in SQLite or PostgreSQL."""
+
+from collections.abc import Callable
+
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.adapters.sql.engine import create_file, postgres_engine, sqlite_engine, sqlite_path, store_url
+from agent.adapters.sql.journal import SqlJournal
+from agent.adapters.sql.lock import FileLock, lock_with_connection
+from agent.adapters.sql.schema import migrate
+from agent.adapters.sql.transaction import unavailable
+from agent.domain.errors import StoreUnavailable
+
+__all__ = ["SqlJournal", "open_journal"]
+
+
+def open_journal(url: str, *, exclusive: bool) -> SqlJournal:
+    """Open a store and bring it to this release's schema; the worker opens it exclusively, commands do not.
+
+    Raises SettingsError on a URL of another kind, StoreInUse when another worker has it, StoreRefused when
+    it is not durable or a newer release wrote it, StoreUnavailable when it does not answer.
+    """
+    parsed = store_url(url)
+    try:
+        return (
+            _open_sqlite(parsed, exclusive)
+            if parsed.drivername == "sqlite"
+            else _open_postgres(parsed, exclusive)
+        )
+    except SQLAlchemyError as error:
+        raise unavailable(error) from error
+    except OSError as error:
+        raise StoreUnavailable(f"the journal's file cannot be opened: {error}") from error
+
+
+def _open_sqlite(url: URL, exclusive: bool) -> SqlJournal:  # noqa: FBT001 - passed on as it came
+    path = sqlite_path(url)
+    create_file(path)
+    release = FileLock(path).release if exclusive else _nothing
+    engines = sqlite_engine(path, writes=True), sqlite_engine(path, writes=False)
+    return _checked(*engines, release)
+
+
+def _open_postgres(url: URL, exclusive: bool) -> SqlJournal:  # noqa: FBT001 - passed on as it came
+    writes = postgres_engine(url, writes=True)
+    if exclusive:
+        lock_with_connection(writes)
+    return _checked(writes, postgres_engine(url, writes=False), _nothing)
+
+
+def _checked(writes: Engine, reads: Engine, release: Callable[[], None]) -> SqlJournal:
+    try:
+        with writes.begin() as connection:
+            migrate(connection)
+    except BaseException:
+        writes.dispose()
+        release()
+        raise
+    return SqlJournal(writes, reads, release)
+
+
+def _nothing() -> None:
+    """Release what the connection held; it goes with the connection."""

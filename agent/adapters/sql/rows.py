@@ -1,0 +1,184 @@
+"""Rows into records and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
+from agent.adapters.journal.image import Held, StoredOperation
+from agent.adapters.journal.record import inclusion_form
+from agent.domain.journal import Enrolment, JobCursor, JobRow, JournalEntry
+from agent.domain.occurrence import Inclusion, Nonce, Occurrence
+from agent.domain.states import State
+from agent.domain.units import Hash32, Wei
+
+Values = dict[str, Any]
+Record = Row[*tuple[Any, ...]]
+
+
+def occurrence_from_row(row: Record) -> Occurrence:
+    """Read a row of `occurrences`."""
+    return Occurrence(
+        id=row.id,
+        job_id=row.job_id,
+        slot=row.slot,
+        ordinal=row.ordinal,
+        due_at=row.due_at,
+        state=State(row.state),
+        attempt=row.attempt,
+        version=row.version,
+        chain_id=row.chain_id,
+        account=row.account,
+        held_from=None if row.held_from is None else State(row.held_from),
+        code=row.code,
+        reason=row.reason,
+        not_before=row.not_before,
+        nonce=None if row.nonce_key is None else Nonce(row.nonce_key, row.nonce_sequence),
+        user_op_hash=row.user_op_hash,
+        inclusion=None if row.inclusion is None else _inclusion(row.inclusion),
+        settled=row.settled,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def new_occurrence_values(row: Occurrence) -> Values:
+    """Write the columns that never change, and the others."""
+    return {
+        "id": row.id,
+        "job_id": row.job_id,
+        "slot": row.slot,
+        "ordinal": row.ordinal,
+        "due_at": row.due_at,
+        "chain_id": row.chain_id,
+        "account": row.account,
+        "created_at": row.created_at,
+        **occurrence_values(row),
+    }
+
+
+def occurrence_values(row: Occurrence) -> Values:
+    """Write the columns that a change may touch."""
+    return {
+        "state": row.state.value,
+        "attempt": row.attempt,
+        "version": row.version,
+        "held_from": None if row.held_from is None else row.held_from.value,
+        "code": row.code,
+        "reason": row.reason,
+        "not_before": row.not_before,
+        "nonce_key": None if row.nonce is None else row.nonce.key,
+        "nonce_sequence": None if row.nonce is None else row.nonce.sequence,
+        "user_op_hash": row.user_op_hash,
+        "inclusion": None if row.inclusion is None else orjson.dumps(inclusion_form(row.inclusion)).decode(),
+        "settled": row.settled,
+        "updated_at": row.updated_at,
+    }
+
+
+def job_from_row(row: Record) -> JobRow:
+    """Read a row of `jobs` joined to `lanes`."""
+    cursor = None if row.next_slot is None else JobCursor(row.next_slot, row.next_ordinal, row.next_due)
+    enrolment = Enrolment(
+        job_id=row.job_id,
+        chain_id=row.chain_id,
+        account=row.account,
+        entry_point=row.entry_point,
+        nonce_key=row.nonce_key,
+        identity_digest=row.identity_digest,
+        definition_digest=row.definition_digest,
+        cursor=cursor,
+    )
+    return JobRow(enrolment, row.active, row.paused, row.pause_reason, row.next_sequence)
+
+
+def job_values(row: JobRow) -> Values:
+    """Write a row of `jobs`."""
+    return {
+        "job_id": row.enrolment.job_id,
+        "identity_digest": row.enrolment.identity_digest,
+        "definition_digest": row.enrolment.definition_digest,
+        "active": row.active,
+        "paused": row.paused,
+        "pause_reason": row.pause_reason,
+        **cursor_values(row),
+    }
+
+
+def cursor_values(row: JobRow) -> Values:
+    """Write the columns that say when the job is due next."""
+    cursor = row.enrolment.cursor
+    return {
+        "next_slot": None if cursor is None else cursor.slot,
+        "next_ordinal": None if cursor is None else cursor.ordinal,
+        "next_due": None if cursor is None else cursor.due_at,
+    }
+
+
+def lane_values(row: JobRow) -> Values:
+    """Write a row of `lanes`."""
+    return {
+        "job_id": row.enrolment.job_id,
+        "chain_id": row.enrolment.chain_id,
+        "account": row.enrolment.account,
+        "entry_point": row.enrolment.entry_point,
+        "nonce_key": row.enrolment.nonce_key,
+        "next_sequence": row.next_sequence,
+    }
+
+
+def operation_values(stored: StoredOperation, position: int) -> Values:
+    """Write a row of `operations`."""
+    operation = stored.operation
+    return {
+        "user_op_hash": operation.user_op_hash,
+        "position": position,
+        "occurrence_id": operation.occurrence_id,
+        "account": operation.operation.sender,
+        "entry_point": operation.entry_point,
+        "nonce_key": operation.nonce.key,
+        "sequence": operation.nonce.sequence,
+        "record": stored.text,
+        "digest": stored.digest,
+    }
+
+
+def reservation_values(occurrence_id: int, limit_key: str, held: Held) -> Values:
+    """Write a row of `reservations`."""
+    return {
+        "occurrence_id": occurrence_id,
+        "limit_key": limit_key,
+        "chain_id": held.chain_id,
+        "amount": held.amount,
+        "counted_in_block": held.counted_in_block,
+    }
+
+
+def held_from_row(row: Record) -> Held:
+    """Read a row of `reservations`."""
+    return Held(row.amount, row.chain_id, row.counted_in_block)
+
+
+def entry_from_row(row: Record) -> JournalEntry:
+    """Read a row of `entries`, whose columns are the record's fields in order."""
+    return JournalEntry(*row)
+
+
+def entry_values(entry: JournalEntry) -> Values:
+    """Write a row of `entries`."""
+    return {name: getattr(entry, name) for name in JournalEntry.__slots__}
+
+
+def _inclusion(text: str) -> Inclusion:
+    form: Mapping[str, Any] = orjson.loads(text)
+    return Inclusion(
+        user_op_hash=Hash32.from_hex(form["user_op_hash"]),
+        transaction_hash=Hash32.from_hex(form["transaction_hash"]),
+        block_number=form["block_number"],
+        block_hash=Hash32.from_hex(form["block_hash"]),
+        success=form["success"],
+        actual_gas_cost_wei=Wei(int(form["actual_gas_cost_wei"])),
+        delivered=form["delivered"],
+        why=form["why"],
+    )

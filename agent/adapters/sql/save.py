@@ -1,0 +1,89 @@
+"""Write back what a batch of commands changed, each kind in one statement."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agent.adapters.journal.image import Held, Writes
+from agent.adapters.sql import tables
+from agent.adapters.sql.rows import (
+    cursor_values,
+    entry_values,
+    job_values,
+    lane_values,
+    new_occurrence_values,
+    occurrence_values,
+    operation_values,
+    reservation_values,
+)
+from agent.domain.journal import JobRow
+from agent.domain.occurrence import Occurrence
+
+_UPDATE_OCCURRENCE = update(tables.occurrences).where(tables.occurrences.c.id == bindparam("row_id"))
+_UPDATE_JOB = update(tables.jobs).where(tables.jobs.c.job_id == bindparam("row_id"))
+_DELETE_RESERVATION = delete(tables.reservations).where(
+    tables.reservations.c.occurrence_id == bindparam("owner"),
+    tables.reservations.c.limit_key == bindparam("key"),
+)
+
+
+def save(connection: Connection, writes: Writes) -> None:
+    """Write everything; rows that others refer to come first."""
+    if writes.jobs:
+        _upsert(connection, tables.lanes, [lane_values(row) for row in writes.jobs.values()])
+        _upsert(connection, tables.jobs, [job_values(row) for row in writes.jobs.values()])
+    if writes.occurrences:
+        rows = [{"row_id": row.id, **occurrence_values(row)} for row in writes.occurrences.values()]
+        connection.execute(_UPDATE_OCCURRENCE, rows)
+    if writes.reservations:
+        _save_reservations(connection, writes.reservations)
+    if writes.operations:
+        first = writes.entries[0].sequence
+        rows = [operation_values(stored, first + place) for place, stored in enumerate(writes.operations)]
+        connection.execute(insert(tables.operations), rows)
+    if writes.entries:
+        connection.execute(insert(tables.entries), [entry_values(entry) for entry in writes.entries])
+
+
+def save_new(connection: Connection, rows: list[Occurrence]) -> list[Occurrence]:
+    """Insert the occurrences whose (job, slot) is new and return those."""
+    if not rows:
+        return rows
+    values = [new_occurrence_values(row) for row in rows]
+    statement = _insert(connection, tables.occurrences).on_conflict_do_nothing(
+        index_elements=["job_id", "slot"]
+    )
+    if connection.execute(statement, values).rowcount == len(rows):
+        return rows
+    inserted = select(tables.occurrences.c.id).where(tables.occurrences.c.id >= rows[0].id)
+    ids = set(connection.execute(inserted).scalars())
+    return [row for row in rows if row.id in ids]
+
+
+def save_cursors(connection: Connection, jobs: Iterable[JobRow]) -> None:
+    """Move the jobs to their next slots."""
+    rows = [{"row_id": row.enrolment.job_id, **cursor_values(row)} for row in jobs]
+    if rows:
+        connection.execute(_UPDATE_JOB, rows)
+
+
+def _save_reservations(connection: Connection, changed: dict[tuple[int, str], Held | None]) -> None:
+    kept = [reservation_values(*key, held) for key, held in changed.items() if held is not None]
+    gone = [{"owner": owner, "key": key} for (owner, key), held in changed.items() if held is None]
+    if kept:
+        _upsert(connection, tables.reservations, kept)
+    if gone:
+        connection.execute(_DELETE_RESERVATION, gone)
+
+
+def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
+
+
+def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

