@@ -26,7 +26,9 @@ COPY --from=build /opt/sessionkeeper /opt/sessionkeeper
 ENV PATH=/opt/sessionkeeper/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    SESSIONKEEPER_WEB_HOST=0.0.0.0
+    SESSIONKEEPER_STORE_URL=sqlite:////var/lib/sessionkeeper/journal.db \
+    SESSIONKEEPER_WEB_HOST=0.0.0.0 \
+    SESSIONKEEPER_WEB_PORT=9464
 USER 10001:10001
 WORKDIR /var/lib/sessionkeeper
 VOLUME ["/var/lib/sessionkeeper"]

@@ -91,7 +91,7 @@ class WebFields(Fields):
     """Where health, metrics and status are served."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; keep it local.")
-    port: IntegerField = Field(8460, description="Port; 0 turns the server off.")
+    port: IntegerField = Field(9464, description="Port; 0 turns the server off.")
     allow_remote: BooleanField = Field(default=False, description="Needed to listen beyond this machine.")
 
 

@@ -74,7 +74,7 @@ def test_files_of_the_host_are_mounted_read_only_and_exist(service: str) -> None
 
 def test_the_password_comes_as_a_secret_and_never_as_environment() -> None:
     agent = compose()["services"]["agent"]
-    assert [secret["source"] for secret in agent["secrets"]] == ["key_password"]
+    assert [secret["source"] for secret in agent["secrets"]] == ["worker-password"]
     assert "environment" not in agent
     assert "env_file" not in agent
 

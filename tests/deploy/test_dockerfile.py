@@ -125,6 +125,7 @@ def test_the_state_is_a_volume_and_nothing_else_is_written() -> None:
     assert json.loads(final().last("VOLUME")) == ["/var/lib/sessionkeeper"]
     assert final().last("WORKDIR") == "/var/lib/sessionkeeper"
     assert "PYTHONDONTWRITEBYTECODE=1" in final().last("ENV")
+    assert "SESSIONKEEPER_STORE_URL=sqlite:////var/lib/sessionkeeper/" in final().last("ENV")
 
 
 def test_it_starts_the_command_itself_so_that_sigterm_reaches_it() -> None:

@@ -41,7 +41,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("DynamicUser", "yes"),
         ("StateDirectory", "sessionkeeper"),
         ("StateDirectoryMode", "0700"),
-        ("LoadCredential", "key_password:/etc/sessionkeeper/key_password"),
+        ("LoadCredential", "worker-password:/etc/sessionkeeper/worker-password"),
         ("UMask", "0077"),
         ("NoNewPrivileges", "yes"),
         ("ProtectSystem", "strict"),
@@ -59,7 +59,10 @@ def test_the_service_is_confined(name: str, value: str) -> None:
 
 
 def test_no_secret_is_in_the_environment() -> None:
-    assert directives("Service")["Environment"] == ["PYTHONDONTWRITEBYTECODE=1"]
+    assert directives("Service")["Environment"] == [
+        "PYTHONDONTWRITEBYTECODE=1",
+        "SESSIONKEEPER_STORE_URL=sqlite:////var/lib/sessionkeeper/journal.db",
+    ]
     assert "EnvironmentFile" not in directives("Service")
 
 
