@@ -1,15 +1,39 @@
 """ERC20SpendingLimitPolicy adds up what leaves by transfer, transferFrom and approval, per token."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
 from eth_abi.exceptions import DecodingError
 
 from agent.domain.units import UINT256_MAX, ZERO_ADDRESS, Address
+from agent.smart_sessions.policies.policy import (
+    ActionCall,
+    Allowed,
+    Answer,
+    Charge,
+    Part,
+    Policy,
+    Refused,
+    Slot,
+    Use,
+    View,
+    words_of,
+)
+from agent.smart_sessions.reverts import ARITHMETIC_PANIC, Revert
 
 ADDRESS = Address.parse("0x000000000033212E272655D8a22402Db819477A6")
 LEGACY_ADDRESS = Address.parse("0x00000088D48cF102A8Cdb0137A9b173f957c6343")
+POLICY_DATA_VIEW = bytes.fromhex("f33fa13a")
+INVALID_TOKEN_ADDRESS = bytes.fromhex("73306803")
+INVALID_LIMIT = bytes.fromhex("cdff33a4")
+INVALID_INIT_DATA_LENGTH = bytes.fromhex("4c70a781")
+
+TRANSFER = bytes.fromhex("a9059cbb")
+TRANSFER_FROM = bytes.fromhex("23b872dd")
+APPROVE = bytes.fromhex("095ea7b3")
+INCREASE_ALLOWANCE = bytes.fromhex("39509351")
 _TYPES = ("address[]", "uint256[]")
 
 
@@ -28,6 +52,18 @@ class SpendingLimits:
     limits: tuple[TokenLimit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """What is spent and approved of one token; approvals never decrease."""
+
+    limit: int = 0
+    spent: int = 0
+    approved: int = 0
+
+
+Tokens = Mapping[Address, TokenUse]
+
+
 def encode(config: SpendingLimits) -> bytes:
     """Encode the init data; raise ValueError for limits the contract refuses."""
     for item in config.limits:
@@ -41,11 +77,120 @@ def encode(config: SpendingLimits) -> bytes:
 
 def decode(init_data: bytes) -> SpendingLimits:
     """Read the init data; raise ValueError when it is none."""
+    tokens, limits = _arrays(init_data)
+    if len(tokens) != len(limits):
+        raise ValueError(f"{len(tokens)} tokens have {len(limits)} spending limits")
+    return SpendingLimits(tuple(map(TokenLimit, tokens, limits)))
+
+
+class ERC20SpendingLimitPolicy(Policy):
+    """Lets the key call four token functions, up to a limit per token."""
+
+    name = "ERC20SpendingLimit"
+    uses = frozenset((Use.ACTION,))
+
+    def initialized(self, slot: Slot, init_data: bytes, previous: Tokens | None) -> Tokens:
+        try:
+            tokens, limits = _arrays(init_data)
+        except ValueError:
+            raise Revert from None
+        if len(tokens) != len(limits):
+            raise Revert(INVALID_INIT_DATA_LENGTH)
+        state = dict.fromkeys(previous or (), TokenUse())
+        for token, limit in zip(tokens, limits, strict=True):
+            if token == ZERO_ADDRESS:
+                raise Revert(INVALID_TOKEN_ADDRESS + bytes(12) + token)
+            if limit == 0:
+                raise Revert(INVALID_LIMIT + bytes(32))
+            state[token] = TokenUse(limit)
+        return state
+
+    def check_action(self, slot: Slot, state: Tokens, call: ActionCall) -> Answer:
+        if call.value:
+            return Refused(
+                "value_not_allowed", "a token call takes no native currency", asked=call.value, left=0
+            )
+        try:
+            amount, approval = _amount(call)
+        except Revert as malformed:
+            return Refused("malformed_token_call", "build the operation anew", revert=malformed.data)
+        if amount is None:
+            return Refused("function_not_allowed", "only transfer, transferFrom and approve are allowed here")
+        return _spend(state, call.target, amount, approval=approval)
+
+    def parts(self, state: Tokens) -> tuple[Part, ...]:
+        return tuple(
+            Part(str(token), use.limit, use.spent + use.approved, "token")
+            for token, use in state.items()
+            if use.limit
+        )
+
+    def charged(self, state: Tokens, charge: Charge) -> Tokens:
+        token = Address.parse(charge.part)
+        use = state.get(token, TokenUse())
+        return {**state, token: replace(use, spent=use.spent + charge.amount)}
+
+    def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
+        words = slot.config_id + bytes(12) + slot.smart_session
+        return tuple(
+            View(self.address, POLICY_DATA_VIEW + words + bytes(12) + token + bytes(12) + slot.account)
+            for token in _tokens(init_data)
+        )
+
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> Tokens:
+        pairs = zip(_tokens(init_data), answers, strict=True)
+        return {token: TokenUse(*words_of(answer, 3)) for token, answer in pairs}
+
+
+def _tokens(init_data: bytes) -> tuple[Address, ...]:
+    return tuple(dict.fromkeys(item.token for item in decode(init_data).limits))
+
+
+def _arrays(init_data: bytes) -> tuple[list[Address], list[int]]:
     try:
         tokens, limits = abi_decode(_TYPES, init_data)
     except DecodingError as error:
         raise ValueError(f"spending limits do not decode: {error}") from error
-    if len(tokens) != len(limits):
-        raise ValueError(f"{len(tokens)} tokens have {len(limits)} spending limits")
-    pairs = zip(tokens, limits, strict=True)
-    return SpendingLimits(tuple(TokenLimit(Address(bytes.fromhex(t[2:])), limit) for t, limit in pairs))
+    return [Address(bytes.fromhex(token[2:])) for token in tokens], list(limits)
+
+
+def _amount(call: ActionCall) -> tuple[int | None, bool]:
+    """Return what the call takes, None for another function, and whether it is an approval."""
+    if len(call.data) < 4:
+        raise Revert
+    selector = call.data[:4]
+    if selector == TRANSFER_FROM:
+        _sender, recipient, amount = _arguments(call.data, addresses=2)
+        # What comes back to the account is no spending, whoever sends it and whatever token it is.
+        return (0 if recipient == int.from_bytes(call.account, "big") else amount), False
+    if selector in (TRANSFER, APPROVE, INCREASE_ALLOWANCE):
+        return _arguments(call.data, addresses=1)[1], selector != TRANSFER
+    return None, False
+
+
+def _arguments(data: bytes, addresses: int) -> tuple[int, ...]:
+    """Decode addresses and one number as the ABI does: short data and dirty address bytes revert."""
+    count = addresses + 1
+    if len(data) < 4 + 32 * count:
+        raise Revert
+    words = words_of(data[4:], count)
+    if any(word >> 160 for word in words[:addresses]):
+        raise Revert
+    return words
+
+
+def _spend(state: Tokens, token: Address, amount: int, *, approval: bool) -> Answer:
+    use = state.get(token, TokenUse())
+    total = use.spent + use.approved + amount
+    if total > use.limit:
+        left = max(0, use.limit - use.spent - use.approved)
+        remedy = "pay less, or ask the owner for a new session with more of this token"
+        revert = ARITHMETIC_PANIC if total > UINT256_MAX else None
+        return Refused("spending_limit", remedy, str(token), amount, left, revert)
+    if approval:
+        moved = replace(use, approved=use.approved + amount)
+    else:
+        moved = replace(use, spent=use.spent + amount)
+    if token not in state and amount == 0:
+        return Allowed(state)
+    return Allowed({**state, token: moved}, (Charge(str(token), amount),))

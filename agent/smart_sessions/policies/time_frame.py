@@ -1,12 +1,28 @@
 """TimeFramePolicy bounds a session in time; the EntryPoint compares the window with the block."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.domain.units import Address, Timestamp
+from agent.smart_sessions.policies.policy import (
+    MAX_UINT48,
+    ActionCall,
+    Allowed,
+    Answer,
+    OperationFacts,
+    Policy,
+    Refused,
+    Slot,
+    Use,
+    View,
+    Window,
+    words_of,
+)
+from agent.smart_sessions.reverts import Revert
 
 ADDRESS = Address.parse("0x0000000000D30f611fA3bf652ac6879428586930")
 LEGACY_ADDRESS = Address.parse("0x8177451511dE0577b911C254E9551D981C26dc72")
-MAX_UINT48 = 2**48 - 1
+CONFIG_VIEW = bytes.fromhex("60feedad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +53,62 @@ def decode(init_data: bytes) -> TimeFrame:
 
 
 def encode_legacy(config: TimeFrame) -> bytes:
-    """Encode the init data of the earlier deployment: two words of 16 bytes."""
+    """Encode the init data of the earlier deployment: two numbers of 16 bytes."""
     encode(config)
     return config.valid_until.to_bytes(16, "big") + config.valid_after.to_bytes(16, "big")
 
 
 def decode_legacy(init_data: bytes) -> TimeFrame:
     """Read the init data of the earlier deployment."""
-    if len(init_data) != 32:
+    if len(init_data) < 32:
         raise ValueError(f"time frame of the earlier deployment needs 32 bytes, not {len(init_data)}")
-    until, after = int.from_bytes(init_data[:16], "big"), int.from_bytes(init_data[16:], "big")
+    until, after = int.from_bytes(init_data[:16], "big"), int.from_bytes(init_data[16:32], "big")
     return TimeFrame(Timestamp(after), Timestamp(until))
+
+
+class TimeFramePolicy(Policy):
+    """Returns its window with every answer; the session's windows are intersected."""
+
+    name = "TimeFrame"
+    uses = frozenset(Use)
+
+    def __init__(self, address: Address, decoded: Callable[[bytes], TimeFrame]) -> None:
+        super().__init__(address)
+        self._decoded = decoded
+
+    def initialized(self, slot: Slot, init_data: bytes, previous: object) -> TimeFrame:
+        try:
+            config = self._decoded(init_data)
+        except ValueError:
+            raise Revert from None
+        if config.valid_until and config.valid_after > config.valid_until:
+            raise Revert(slot.not_initialized())
+        return config
+
+    def check_user_op(self, slot: Slot, state: TimeFrame, facts: OperationFacts) -> Answer:
+        return _window(slot, state)
+
+    def check_action(self, slot: Slot, state: TimeFrame, call: ActionCall) -> Answer:
+        return _window(slot, state)
+
+    def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
+        # The earlier deployment answers in another form; its window cannot change without a new grant.
+        if self.address == LEGACY_ADDRESS:
+            return ()
+        return (View(self.address, CONFIG_VIEW + slot.words()),)
+
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> TimeFrame:
+        if not answers:
+            return self.initialized(slot, init_data, None)
+        (packed,) = words_of(answers[0], 1)
+        return TimeFrame(Timestamp(packed & MAX_UINT48), Timestamp(packed >> 48))
+
+
+def _window(slot: Slot, state: TimeFrame) -> Answer:
+    if state.valid_after == state.valid_until == 0:
+        return Refused(
+            "time_frame_empty",
+            "the time frame has no bounds and can never be used: ask the owner for a new session",
+            revert=slot.not_initialized(),
+        )
+    return Allowed(state, window=Window(state.valid_after, state.valid_until or MAX_UINT48))

@@ -1,12 +1,29 @@
 """UniActionPolicy compares words of the call data with references and adds some of them up."""
 
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from agent.domain.units import UINT256_MAX, Address, Wei
+from agent.domain.units import UINT128_MAX, UINT256_MAX, Address, Wei
+from agent.smart_sessions.policies.policy import (
+    ActionCall,
+    Allowed,
+    Answer,
+    Charge,
+    Part,
+    Policy,
+    Refused,
+    Slot,
+    Use,
+    View,
+)
+from agent.smart_sessions.reverts import ARITHMETIC_PANIC, INDEX_PANIC, Revert
 
 ADDRESS = Address.parse("0x0000000000714Cf48FcF88A0bFBa70d313415032")
 LEGACY_ADDRESS = Address.parse("0x0000006DDA6c463511C4e9B05CFc34C1247fCF1F")
+ACTION_CONFIGS_VIEW = bytes.fromhex("cc39a985")
+VALUE_LIMIT_EXCEEDED = bytes.fromhex("8a8a722d")
 MAX_RULES = 16
 RULE_WORDS = 6
 SIZE = 32 * (2 + MAX_RULES * RULE_WORDS)
@@ -45,6 +62,10 @@ class UniAction:
     rules: tuple[Rule, ...]
 
 
+class TooManyRules(ValueError):
+    """The init data decodes, but its number of rules is no index into sixteen."""
+
+
 def encode(config: UniAction) -> bytes:
     """Encode the init data; raise ValueError for no rule, too many, or a number that does not fit."""
     if not 1 <= len(config.rules) <= MAX_RULES:
@@ -56,14 +77,14 @@ def encode(config: UniAction) -> bytes:
 
 
 def decode(init_data: bytes) -> UniAction:
-    """Read the init data; raise ValueError when it is none."""
+    """Read the init data; raise ValueError when it is none. Rules not in use must decode too."""
     if len(init_data) < SIZE:
         raise ValueError(f"action rules need {SIZE} bytes, not {len(init_data)}")
     words = [int.from_bytes(init_data[start : start + 32], "big") for start in range(0, SIZE, 32)]
+    rules = [_rule(words[start : start + RULE_WORDS]) for start in range(2, len(words), RULE_WORDS)]
     if words[1] > MAX_RULES:
-        raise ValueError(f"{words[1]} rules: at most {MAX_RULES}")
-    rows = [words[2 + RULE_WORDS * index :][:RULE_WORDS] for index in range(words[1])]
-    return UniAction(Wei(words[0]), tuple(_rule(row) for row in rows))
+        raise TooManyRules(f"{words[1]} rules: at most {MAX_RULES}")
+    return UniAction(Wei(words[0]), tuple(rules[: words[1]]))
 
 
 def encode_rule(rule: Rule) -> bytes:
@@ -85,6 +106,112 @@ def _rule(words: list[int]) -> Rule:
     if condition not in list(Condition):
         raise ValueError(f"condition {condition} is unknown")
     return Rule(Condition(condition), offset, _word(reference), limit if limited else None, used)
+
+
+class UniActionPolicy(Policy):
+    """Every rule must hold for every call of the action."""
+
+    name = "UniAction"
+    uses = frozenset((Use.ACTION,))
+
+    def initialized(self, slot: Slot, init_data: bytes, previous: object) -> UniAction:
+        try:
+            return decode(init_data)
+        except TooManyRules:
+            raise Revert(INDEX_PANIC) from None
+        except ValueError:
+            raise Revert from None
+
+    def check_action(self, slot: Slot, state: UniAction, call: ActionCall) -> Answer:
+        if not state.rules:
+            return Refused(
+                "no_rules",
+                "the action can never be used: ask the owner for a new session",
+                revert=slot.not_initialized(),
+            )
+        if call.value > state.value_limit_per_use_wei:
+            numbers = _word(call.value) + _word(state.value_limit_per_use_wei)
+            return Refused(
+                "value_per_use",
+                "send less native currency with this call",
+                "value",
+                call.value,
+                state.value_limit_per_use_wei,
+                VALUE_LIMIT_EXCEEDED + slot.config_id + numbers,
+            )
+        return _check_rules(state, call)
+
+    def parts(self, state: UniAction) -> tuple[Part, ...]:
+        return tuple(
+            Part(f"rule{index}", rule.limit, rule.used, "argument")
+            for index, rule in enumerate(state.rules)
+            if rule.limit is not None
+        )
+
+    def charged(self, state: UniAction, charge: Charge) -> UniAction:
+        return _use(state, int(charge.part.removeprefix("rule")), charge.amount)
+
+    def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
+        return (View(self.address, ACTION_CONFIGS_VIEW + slot.words()),)
+
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> UniAction:
+        return decode(answers[0])
+
+
+def holds(condition: Condition, word: int, reference: int) -> bool:
+    """Compare a word of the call data with the reference, both unsigned."""
+    if condition is Condition.IN_RANGE:
+        return reference >> 128 <= word <= reference & UINT128_MAX
+    return _COMPARISONS[condition](word, reference)
+
+
+_COMPARISONS: dict[Condition, Callable[[int, int], bool]] = {
+    Condition.EQUAL: operator.eq,
+    Condition.GREATER_THAN: operator.gt,
+    Condition.LESS_THAN: operator.lt,
+    Condition.GREATER_OR_EQUAL: operator.ge,
+    Condition.LESS_OR_EQUAL: operator.le,
+    Condition.NOT_EQUAL: operator.ne,
+}
+
+
+def _check_rules(state: UniAction, call: ActionCall) -> Answer:
+    charges = []
+    for index, rule in enumerate(state.rules):
+        answer = _check_rule(index, rule, call)
+        if isinstance(answer, Refused):
+            return answer
+        if answer.charges:
+            charges.append(answer.charges[0])
+            state = _use(state, index, answer.charges[0].amount)
+    return Allowed(state, tuple(charges))
+
+
+def _check_rule(index: int, rule: Rule, call: ActionCall) -> Answer:
+    part = f"rule{index}"
+    start = 4 + rule.offset
+    if start + 32 >> 64:
+        return Refused("rule_unusable", "ask the owner for a new session", part, revert=ARITHMETIC_PANIC)
+    if len(call.data) < start + 32:
+        return Refused("argument_missing", "the call has too few arguments for its rule", part, revert=b"")
+    word = int.from_bytes(call.data[start : start + 32], "big")
+    reference = int.from_bytes(rule.reference, "big")
+    if not holds(rule.condition, word, reference):
+        remedy = f"the argument must be {rule.condition.name.lower()} {reference:#x}"
+        return Refused("argument_refused", remedy, part, word, reference)
+    if rule.limit is None:
+        return Allowed(None)
+    if rule.used + word > rule.limit:
+        revert = ARITHMETIC_PANIC if rule.used + word > UINT256_MAX else None
+        remedy = "the sum of this argument is limited: ask for less, or for a new session"
+        return Refused("argument_limit", remedy, part, word, max(0, rule.limit - rule.used), revert)
+    return Allowed(None, (Charge(part, word),))
+
+
+def _use(state: UniAction, index: int, amount: int) -> UniAction:
+    rules = list(state.rules)
+    rules[index] = replace(rules[index], used=rules[index].used + amount)
+    return replace(state, rules=tuple(rules))
 
 
 def _word(value: int) -> bytes:

@@ -1,0 +1,113 @@
+"""Replay sequences and count where a backend agrees with the record."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.traces.backend import Backend, BackendFactory, Sequence, Step
+
+SHOWN = 10
+LATER_POLICIES = frozenset(
+    (
+        "0x0000000000167ede64d8751daacddc0312565a73",  # ArgPolicy
+        "0x0000000000d79359d85e62796104d7ae863ffacb",  # ContractWhitelistPolicy
+    )
+)
+
+
+@dataclass
+class Report:
+    """What the replay prints."""
+
+    steps: int = 0
+    agree: int = 0
+    skipped: int = 0
+    """Steps of sequences that need a policy the project does not have."""
+    first_disagreements: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, disagreements: list[dict[str, Any]]) -> None:
+        """Count one step."""
+        self.steps += 1
+        self.agree += not disagreements
+        self.first_disagreements += disagreements[: SHOWN - len(self.first_disagreements)]
+
+    def plus(self, other: "Report") -> "Report":
+        """Add the report of another backend."""
+        shown = self.first_disagreements + other.first_disagreements
+        return Report(
+            self.steps + other.steps, self.agree + other.agree, self.skipped + other.skipped, shown[:SHOWN]
+        )
+
+
+def sequences_in(path: Path) -> Iterator[Sequence]:
+    """Read JSON lines, plain or gzipped."""
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def replay_all(sequences: Iterable[Sequence], factory: BackendFactory) -> Report:
+    """Replay every sequence whose policies are known."""
+    report = Report()
+    for sequence in sequences:
+        if is_known(sequence):
+            replay(sequence, factory(sequence), report)
+        else:
+            report.skipped += len(sequence["steps"])
+    return report
+
+
+def replay(sequence: Sequence, backend: Backend, report: Report) -> None:
+    """Replay one sequence step by step."""
+    for index, step in enumerate(sequence["steps"]):
+        place = {"id": sequence["id"], "step": index, "kind": step["kind"]}
+        report.note([place | difference for difference in differences(step, backend)])
+
+
+def differences(step: Step, backend: Backend) -> Iterator[dict[str, Any]]:
+    """Apply a step and yield where result or views differ from the record."""
+    # "halt" says how a call without revert data ended; no model of gas, no telling.
+    expected = {name: value for name, value in step["result"].items() if name != "halt"}
+    got = backend.apply(step)
+    if got != expected:
+        yield {"what": "result", "expected": expected, "got": got}
+    for view in step["views"]:
+        answer = backend.view(view)
+        if not same_value(answer, view["value"]):
+            what = {name: view[name] for name in ("policy", "view", "args")}
+            yield {"what": what, "expected": view["value"], "got": answer}
+
+
+def same_value(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
+    """Compare JSON values; the case of hex digits says nothing."""
+    return bool(_lower(one) == _lower(other))
+
+
+def is_known(sequence: Sequence) -> bool:
+    """Tell whether the sequence needs only policies the project has."""
+    return LATER_POLICIES.isdisjoint(policy.lower() for policy in _policies(sequence))
+
+
+def _policies(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON values
+    if isinstance(value, dict):
+        if "initData" in value:
+            yield value["policy"]
+        for item in value.values():
+            yield from _policies(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _policies(item)
+
+
+def _lower(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    if isinstance(value, str):
+        return value.lower()
+    if isinstance(value, list):
+        return [_lower(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _lower(item) for name, item in value.items()}
+    return value
