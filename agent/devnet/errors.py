@@ -16,7 +16,7 @@ class SetupError(DevnetError):
     remedy = "read the message, then run the set-up again: python -m agent.devnet.setup"
 
 
-class ContractsError(DevnetError, ConfigError):
+class ContractsError(ConfigError, DevnetError):
     """A file of the `--contracts` folder cannot be used."""
 
     code = "devnet_contracts"

@@ -75,7 +75,7 @@ def install_packages(devnet: Path, progress: Progress) -> None:
         answer = json.loads(_run(command, Path(downloads), node.environment()))
         files = {row["id"]: Path(downloads) / row["filename"] for row in answer}
         for package, spec in zip(missing, specs, strict=True):
-            _unpack(package, files[spec], artifacts)
+            unpack(package, files[spec], artifacts)
 
 
 def install_multicall(devnet: Path, progress: Progress) -> None:
@@ -95,22 +95,35 @@ def install_multicall(devnet: Path, progress: Progress) -> None:
     _write_stamp(folder, wanted)
 
 
-def _unpack(package: Package, tarball: Path, artifacts: Path) -> None:
-    digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
-    if f"sha512-{digest}" != package.integrity:
+def unpack(package: Package, tarball: Path, artifacts: Path) -> None:
+    """Check a tarball and keep the files that are needed; raise SetupError on a wrong hash."""
+    found = integrity_of(tarball)
+    if found != package.integrity:
         raise SetupError(
-            f"{package.name} {package.version} has integrity sha512-{digest}, expected {package.integrity}"
+            f"{package.name} {package.version} has integrity {found}, expected {package.integrity}"
         )
     folder = artifacts / package.folder
     with tarfile.open(tarball) as archive:
         for name in package.files:
-            member = archive.extractfile(f"package/{name}")
-            if member is None:
-                raise SetupError(f"{package.name} {package.version} has no file {name}")
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(member.read())
+            target.write_bytes(_member(archive, package, name))
     _write_stamp(folder, package.integrity + ",".join(package.files))
+
+
+def integrity_of(file: Path) -> str:
+    """Return the hash of a file as npm writes it."""
+    return f"sha512-{base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()}"
+
+
+def _member(archive: tarfile.TarFile, package: Package, name: str) -> bytes:
+    try:
+        member = archive.extractfile(f"package/{name}")
+    except KeyError:
+        member = None
+    if member is None:
+        raise SetupError(f"{package.name} {package.version} has no file {name}")
+    return member.read()
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str] | None) -> str:

@@ -167,3 +167,19 @@ async def test_a_fork_uses_the_contracts_that_are_deployed(devnet: Devnet) -> No
     async with running_devnet(DevnetOptions(fork_url=devnet.rpc_url, block_time_s=0)) as fork:
         assert fork.contracts == devnet.contracts
         assert (await a_nexus_account(fork, owner_key=account.owner_key)).address == account.address
+
+
+async def test_a_wrong_contracts_folder_is_a_configuration_error(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "Unknown.json").write_text("{}")
+    answer = run(environment, "up", "--contracts", str(tmp_path))
+    assert answer.returncode == 3
+    assert "unknown contract Unknown.json" in answer.stderr
+
+
+async def test_the_key_in_a_fork_url_is_not_printed(environment: dict[str, str]) -> None:
+    answer = run(environment, "up", "--fork-url", "http://127.0.0.1:9/customer-key-0123456789")
+    assert answer.returncode == 7
+    assert "anvil ended" in answer.stderr
+    assert "customer-key" not in answer.stdout + answer.stderr
