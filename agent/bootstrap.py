@@ -1,0 +1,190 @@
+"""Where adapters are built and plugged in: start-up checks, and shutdown in the opposite order."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.adapters.bundler_rpc import BundlerRpc
+from agent.adapters.chain_rpc import ChainRpc
+from agent.adapters.clock import ChainClock, WallClock
+from agent.adapters.json_rpc import JsonRpc
+from agent.adapters.key_file import read_descriptor, read_private
+from agent.adapters.memory import MemoryJournal
+from agent.adapters.signer_keystore import open_keystore
+from agent.adapters.signer_raw import open_raw_key
+from agent.adapters.sql import open_journal
+from agent.definitions.config import ClockKind
+from agent.definitions.records import ChainDefinition, Definitions, KeyDefinition
+from agent.definitions.sessions import SessionDefinition
+from agent.domain.errors import ConfigError, SettingsError
+from agent.domain.job import JobDefinition
+from agent.domain.units import ChainId
+from agent.erc7579.accounts import ACCOUNT_KINDS, derived_lane, nonce_key
+from agent.pipeline.context import ChainContext, JobContext, Services, SessionContext
+from agent.ports import Clock, Journal, SessionSigner
+from agent.settings import Settings
+from agent.smart_sessions.signature import flavour_of
+
+DEVNET = ChainId(31337)
+
+
+class Store(Enum):
+    """How the journal is opened."""
+
+    WORKER = "worker"
+    """By the one worker that may send."""
+    SHARED = "shared"
+    """By a command beside it."""
+    NONE = "none"
+    """A journal in memory: nothing is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything the agent works with, open."""
+
+    definitions: Definitions
+    services: Services
+    chains: Mapping[ChainId, ChainContext]
+    jobs: Mapping[str, JobContext]
+    """Empty when the world was opened without keys."""
+
+
+Wrap = Callable[[World], World]
+"""Puts something between the worker and the world: a recorder, a fault, a crash."""
+
+
+class WrongChain(ConfigError):
+    """A node serves another chain than the configuration says."""
+
+    code = "wrong_chain"
+    remedy = "correct the chain's `id` or its `rpc`"
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, definitions: Definitions, *, store: Store, keys: bool
+) -> AsyncIterator[World]:
+    """Open chains, bundlers, the journal and (with `keys`) the session keys; close them in reverse.
+
+    Raises StoreInUse, StoreUnavailable, SettingsError, KeyFileError, WrongKey, WrongPassword.
+    """
+    async with AsyncExitStack() as stack:
+        chains = {number: await _chain(stack, chain) for number, chain in definitions.chains.items()}
+        journal = _journal(settings, definitions, store)
+        stack.push_async_callback(journal.close)
+        signers = _signers(settings, definitions) if keys else {}
+        services = Services(journal, _clock(definitions, chains))
+        yield World(definitions, services, chains, _jobs(definitions, chains, signers))
+
+
+async def check_chains(world: World) -> None:
+    """Compare each node's chain id with the configuration; raises WrongChain, ChainUnavailable."""
+    for number, chain in world.chains.items():
+        remote = await chain.reader.remote_chain_id()
+        if remote != number:
+            raise WrongChain(f"the node of chain {number} serves chain {remote}")
+
+
+async def _chain(stack: AsyncExitStack, definition: ChainDefinition) -> ChainContext:
+    nodes = [JsonRpc(url.get_secret_value()) for url in definition.rpc_urls]
+    bundlers = [
+        BundlerRpc(JsonRpc(url.get_secret_value()), definition.entry_point_version)
+        for url in definition.bundler_urls
+    ]
+    reader = ChainRpc(
+        definition.chain_id,
+        nodes,
+        finality_depth=definition.finality.depth,
+        multicall=definition.multicall,
+    )
+    stack.push_async_callback(reader.close)
+    for bundler in bundlers:
+        stack.push_async_callback(bundler.close)
+    return ChainContext(reader, tuple(bundlers), definition.entry_point, definition.entry_point_version)
+
+
+def _journal(settings: Settings, definitions: Definitions, store: Store) -> Journal:
+    if store is Store.NONE:
+        return MemoryJournal()
+    url = settings.store_url or definitions.store_url
+    return open_journal(url.get_secret_value(), exclusive=store is Store.WORKER)
+
+
+def _clock(definitions: Definitions, chains: Mapping[ChainId, ChainContext]) -> Clock:
+    if definitions.clock is ClockKind.WALL:
+        return WallClock()
+    if set(chains) != {DEVNET}:
+        raise SettingsError(f"clock: chain is for the devnet ({DEVNET}) alone")
+    return ChainClock(chains[DEVNET].reader)
+
+
+def _signers(settings: Settings, definitions: Definitions) -> dict[str, SessionSigner]:
+    used = {definitions.sessions[job.session].key for job in definitions.jobs.values()}
+    chains = {session.key: session.chain_id for session in definitions.sessions.values()}
+    return {
+        name: _signer(settings, definitions, definitions.keys[name], chains[name]) for name in sorted(used)
+    }
+
+
+def _signer(
+    settings: Settings, definitions: Definitions, key: KeyDefinition, chain_id: ChainId
+) -> SessionSigner:
+    if key.raw is not None:
+        return open_raw_key(key.raw, chain_id, key.address)
+    if key.keystore is None:
+        raise ConfigError(f"key {key.name} names neither a keystore nor a raw file")
+    return open_keystore(key.keystore, _password(settings, definitions, key), key.address)
+
+
+def _password(settings: Settings, definitions: Definitions, key: KeyDefinition) -> bytes:
+    descriptor = settings.password_fds.get(key.name)
+    if descriptor is None and key.password is not None:
+        descriptor = key.password.descriptor
+    if descriptor is not None:
+        return read_descriptor(descriptor).rstrip(b"\r\n")
+    if key.password is None or key.password.file is None:
+        raise ConfigError(f"key {key.name} has a keystore and no password source")
+    return read_private(definitions.root / key.password.file).rstrip(b"\r\n")
+
+
+def _jobs(
+    definitions: Definitions,
+    chains: Mapping[ChainId, ChainContext],
+    signers: Mapping[str, SessionSigner],
+) -> dict[str, JobContext]:
+    contexts = {}
+    for job in definitions.jobs.values():
+        session = definitions.sessions[job.session]
+        if session.key in signers:
+            contexts[job.id] = _job(definitions, job, chains[job.chain_id], session, signers[session.key])
+    return contexts
+
+
+def _job(
+    definitions: Definitions,
+    job: JobDefinition,
+    chain: ChainContext,
+    session: SessionDefinition,
+    signer: SessionSigner,
+) -> JobContext:
+    account = ACCOUNT_KINDS[job.account_kind]
+    lane = derived_lane(account, job.chain_id, job.id) if job.lane is None else job.lane
+    granted = SessionContext(
+        session.name,
+        session.session,
+        session.permission_id,
+        session.smart_session,
+        flavour_of(session.session.session_validator),
+        signer,
+    )
+    return JobContext(
+        definition=job,
+        kind=definitions.kinds[job.kind],
+        chain=chain,
+        session=granted,
+        account_kind=account,
+        nonce_key=nonce_key(account, session.smart_session, lane),
+        caps=job.fees,
+    )
