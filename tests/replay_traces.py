@@ -5,7 +5,6 @@ Without --contracts on the off-chain model alone, with it on the contracts of a 
 
 import argparse
 import asyncio
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -28,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     report = replay_all(sequences_in(options.file), ModelBackend)
     if options.contracts is not None:
-        report = report.plus(_on_contracts(options.file, options.contracts))
-    print(json.dumps(dataclasses.asdict(report), indent=2))
+        report = report.also(_on_contracts(options.file, options.contracts))
+    print(json.dumps(report.as_json(), indent=2))
     return int(report.agree != report.steps)
 
 

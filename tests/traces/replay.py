@@ -20,26 +20,36 @@ LATER_POLICIES = frozenset(
 
 @dataclass
 class Report:
-    """What the replay prints."""
+    """Where backends agree with the record."""
 
     steps: int = 0
-    agree: int = 0
     skipped: int = 0
     """Steps of sequences that need a policy the project does not have."""
-    first_disagreements: list[dict[str, Any]] = field(default_factory=list)
+    disagreements: dict[tuple[int, int], list[dict[str, Any]]] = field(default_factory=dict)
+    """By sequence and step."""
 
-    def note(self, disagreements: list[dict[str, Any]]) -> None:
-        """Count one step."""
-        self.steps += 1
-        self.agree += not disagreements
-        self.first_disagreements += disagreements[: SHOWN - len(self.first_disagreements)]
+    @property
+    def agree(self) -> int:
+        """Steps without any disagreement."""
+        return self.steps - len(self.disagreements)
 
-    def plus(self, other: "Report") -> "Report":
-        """Add the report of another backend."""
-        shown = self.first_disagreements + other.first_disagreements
-        return Report(
-            self.steps + other.steps, self.agree + other.agree, self.skipped + other.skipped, shown[:SHOWN]
-        )
+    @property
+    def first_disagreements(self) -> list[dict[str, Any]]:
+        """The first few, each with its place."""
+        found = [
+            {"id": sequence, "step": step, **difference}
+            for (sequence, step), differences in self.disagreements.items()
+            for difference in differences
+        ]
+        return found[:SHOWN]
+
+    def also(self, other: "Report") -> "Report":
+        """Join the report of another backend over the same steps: a step agrees when it does for both."""
+        return Report(self.steps, self.skipped, self.disagreements | other.disagreements)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the command prints."""
+        return {name: getattr(self, name) for name in ("steps", "agree", "skipped", "first_disagreements")}
 
 
 def sequences_in(path: Path) -> Iterator[Sequence]:
@@ -64,8 +74,10 @@ def replay_all(sequences: Iterable[Sequence], factory: BackendFactory) -> Report
 def replay(sequence: Sequence, backend: Backend, report: Report) -> None:
     """Replay one sequence step by step."""
     for index, step in enumerate(sequence["steps"]):
-        place = {"id": sequence["id"], "step": index, "kind": step["kind"]}
-        report.note([place | difference for difference in differences(step, backend)])
+        report.steps += 1
+        found = [{"kind": step["kind"], **difference} for difference in differences(step, backend)]
+        if found:
+            report.disagreements[sequence["id"], index] = found
 
 
 def differences(step: Step, backend: Backend) -> Iterator[dict[str, Any]]:
