@@ -4,27 +4,29 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from agent.adapters.bundler_rpc import BundlerRpc
 from agent.adapters.chain_rpc import ChainRpc
 from agent.adapters.clock import ChainClock, WallClock
 from agent.adapters.json_rpc import JsonRpc
-from agent.adapters.key_file import read_descriptor, read_private
+from agent.adapters.key_files import LocalKeyFiles, open_signer
 from agent.adapters.memory import MemoryJournal
-from agent.adapters.signer_keystore import open_keystore
-from agent.adapters.signer_raw import open_raw_key
-from agent.adapters.sql import open_journal
+from agent.adapters.sql import is_there, open_journal
 from agent.definitions.config import ClockKind
-from agent.definitions.records import ChainDefinition, Definitions, KeyDefinition
+from agent.definitions.records import ChainDefinition, Definitions
 from agent.definitions.sessions import SessionDefinition
+from agent.domain.call import Call
 from agent.domain.errors import ConfigError, SettingsError
 from agent.domain.job import JobDefinition
-from agent.domain.units import ChainId
+from agent.domain.token import Token
+from agent.domain.units import ChainId, Wei
 from agent.erc7579.accounts import ACCOUNT_KINDS, derived_lane, nonce_key
 from agent.pipeline.context import ChainContext, JobContext, Services, SessionContext
-from agent.ports import Clock, Journal, SessionSigner
+from agent.ports import CallFailed, Clock, Journal, SessionSigner
 from agent.settings import Settings
 from agent.smart_sessions.signature import flavour_of
+from jobs import erc20
 
 DEVNET = ChainId(31337)
 
@@ -62,6 +64,13 @@ class WrongChain(ConfigError):
     remedy = "correct the chain's `id` or its `rpc`"
 
 
+class WrongDecimals(ConfigError):
+    """A token has other decimals on chain than in the configuration: every amount would be wrong."""
+
+    code = "wrong_decimals"
+    remedy = "correct `decimals` or `address` of the token"
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, definitions: Definitions, *, store: Store, keys: bool
@@ -80,11 +89,44 @@ async def opened(
 
 
 async def check_chains(world: World) -> None:
-    """Compare each node's chain id with the configuration; raises WrongChain, ChainUnavailable."""
+    """Compare each node's chain id and tokens with the configuration.
+
+    Raises WrongChain, WrongDecimals, ChainUnavailable.
+    """
     for number, chain in world.chains.items():
         remote = await chain.reader.remote_chain_id()
         if remote != number:
             raise WrongChain(f"the node of chain {number} serves chain {remote}")
+        tokens = [token for token in world.definitions.chains[number].tokens.values() if token.address]
+        calls = [Call(token.address, Wei(0), erc20.DECIMALS) for token in tokens if token.address]
+        head = await chain.reader.block("latest")
+        for token, answer in zip(tokens, await chain.reader.calls(calls, head.number), strict=True):
+            _check_decimals(token, answer)
+
+
+def _check_decimals(token: Token, answer: bytes | CallFailed) -> None:
+    if isinstance(answer, CallFailed) or int.from_bytes(answer[:32], "big") != token.decimals:
+        said = "nothing" if isinstance(answer, CallFailed) else int.from_bytes(answer[:32], "big")
+        raise WrongDecimals(f"{token.symbol} {token.address} says {said}, the file says {token.decimals}")
+
+
+def key_files() -> LocalKeyFiles:
+    """Return the key files of this machine."""
+    return LocalKeyFiles()
+
+
+def key_openers(settings: Settings, definitions: Definitions) -> dict[str, Callable[[], SessionSigner]]:
+    """Return how to open each session's key; opening raises KeyFileError, WrongKey, WrongPassword."""
+    chains = {session.key: session.chain_id for session in definitions.sessions.values()}
+    return {
+        name: partial(_signer, settings, definitions, name, chain_id)
+        for name, chain_id in sorted(chains.items())
+    }
+
+
+def store_opener(settings: Settings, definitions: Definitions) -> Callable[[], Journal]:
+    """Return how to open the journal beside a running worker."""
+    return partial(_journal, settings, definitions, Store.SHARED)
 
 
 async def _chain(stack: AsyncExitStack, definition: ChainDefinition) -> ChainContext:
@@ -108,8 +150,11 @@ async def _chain(stack: AsyncExitStack, definition: ChainDefinition) -> ChainCon
 def _journal(settings: Settings, definitions: Definitions, store: Store) -> Journal:
     if store is Store.NONE:
         return MemoryJournal()
-    url = settings.store_url or definitions.store_url
-    return open_journal(url.get_secret_value(), exclusive=store is Store.WORKER)
+    url = (settings.store_url or definitions.store_url).get_secret_value()
+    # A command run by another user must not make the file: the worker could not write it then.
+    if store is Store.SHARED and not is_there(url):
+        return MemoryJournal()
+    return open_journal(url, exclusive=store is Store.WORKER)
 
 
 def _clock(definitions: Definitions, chains: Mapping[ChainId, ChainContext]) -> Clock:
@@ -122,31 +167,12 @@ def _clock(definitions: Definitions, chains: Mapping[ChainId, ChainContext]) -> 
 
 def _signers(settings: Settings, definitions: Definitions) -> dict[str, SessionSigner]:
     used = {definitions.sessions[job.session].key for job in definitions.jobs.values()}
-    chains = {session.key: session.chain_id for session in definitions.sessions.values()}
-    return {
-        name: _signer(settings, definitions, definitions.keys[name], chains[name]) for name in sorted(used)
-    }
+    openers = key_openers(settings, definitions)
+    return {name: openers[name]() for name in sorted(used)}
 
 
-def _signer(
-    settings: Settings, definitions: Definitions, key: KeyDefinition, chain_id: ChainId
-) -> SessionSigner:
-    if key.raw is not None:
-        return open_raw_key(key.raw, chain_id, key.address)
-    if key.keystore is None:
-        raise ConfigError(f"key {key.name} names neither a keystore nor a raw file")
-    return open_keystore(key.keystore, _password(settings, definitions, key), key.address)
-
-
-def _password(settings: Settings, definitions: Definitions, key: KeyDefinition) -> bytes:
-    descriptor = settings.password_fds.get(key.name)
-    if descriptor is None and key.password is not None:
-        descriptor = key.password.descriptor
-    if descriptor is not None:
-        return read_descriptor(descriptor).rstrip(b"\r\n")
-    if key.password is None or key.password.file is None:
-        raise ConfigError(f"key {key.name} has a keystore and no password source")
-    return read_private(definitions.root / key.password.file).rstrip(b"\r\n")
+def _signer(settings: Settings, definitions: Definitions, name: str, chain_id: ChainId) -> SessionSigner:
+    return open_signer(definitions.keys[name], definitions.root, chain_id, settings.password_fds.get(name))
 
 
 def _jobs(

@@ -6,8 +6,10 @@ from agent.adapters.key_file import KeyFileError, read_descriptor, read_private
 from agent.adapters.signer_keystore import create_keystore, keystore_address, open_keystore
 from agent.adapters.signer_local import LocalSigner
 from agent.adapters.signer_raw import DEVNET, create_raw_key, open_raw_key
+from agent.definitions.fields import PasswordSource
 from agent.definitions.records import KeyDefinition
 from agent.domain.units import Address, ChainId
+from agent.telemetry.secrets import REDACTOR
 
 KEYSTORE_SUFFIX = ".json"
 RAW_SUFFIX = ".key"
@@ -47,6 +49,7 @@ class LocalKeyFiles:
         password = without_line_break(content)
         if not password:
             raise KeyFileError("the password is empty", "write one into the file")
+        REDACTOR.register(password)
         return password
 
 
@@ -55,15 +58,21 @@ def without_line_break(content: bytes) -> bytes:
     return content.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def open_signer(key: KeyDefinition, root: Path, chain_id: ChainId) -> LocalSigner:
+def open_signer(
+    key: KeyDefinition, root: Path, chain_id: ChainId, descriptor: int | None = None
+) -> LocalSigner:
     """Open a configured key for one chain; raises KeyFileError, WrongPassword, WrongKey.
 
-    Relative paths start at `root`. Decrypting a strong keystore takes about a second.
+    `descriptor` holds the password instead of the configured source; a relative password file starts at
+    `root`. Decrypting a strong keystore takes about a second.
     """
     if key.raw is not None:
-        return open_raw_key(root / key.raw, chain_id, key.address)
-    if key.keystore is None or key.password is None:
-        raise KeyFileError(f"key {key.name} names no keystore with a password")
-    file = None if key.password.file is None else root / key.password.file
-    password = LocalKeyFiles().password(file, key.password.descriptor)
-    return open_keystore(root / key.keystore, password, key.address)
+        return open_raw_key(key.raw, chain_id, key.address)
+    if key.keystore is None:
+        raise KeyFileError(f"key {key.name} names neither a keystore nor a raw file")
+    source = key.password or PasswordSource()
+    if descriptor is None:
+        descriptor = source.descriptor
+    file = root / source.file if source.file is not None and descriptor is None else None
+    password = LocalKeyFiles().password(file, descriptor)
+    return open_keystore(key.keystore, password, key.address)

@@ -6,6 +6,7 @@ from pathlib import Path
 from agent.adapters.key_file import KeyFileError, read_private, write_private
 from agent.adapters.signer_local import LocalSigner, signer_for
 from agent.domain.units import Address, ChainId, bytes_from_hex
+from agent.telemetry.secrets import REDACTOR
 
 DEVNET = ChainId(31337)
 
@@ -14,6 +15,7 @@ def open_raw_key(path: Path, chain_id: ChainId, expected: Address | None) -> Loc
     """Open a raw key file; raises KeyFileError, WrongKey."""
     _only_on_devnet(chain_id)
     content = read_private(path)
+    REDACTOR.register(content.strip())
     try:
         secret = bytes_from_hex(content.decode("ascii").strip())
     except ValueError:

@@ -54,6 +54,7 @@ BY_ERROR: dict[type[AgentError], ExitCode] = {
 """The narrowest class of an error decides, unless its code is in `BY_CODE`."""
 
 BY_CODE: dict[str, ExitCode] = {
+    "wrong_chain": ExitCode.CHAIN,
     "session_not_enabled": ExitCode.SESSION,
     "session_expired": ExitCode.SESSION,
     "session_not_started": ExitCode.SESSION,

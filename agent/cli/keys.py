@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from agent.cli.options import ConfigOption, JsonOption
 from agent.cli.output import say, show, show_json, show_table
 from agent.commands.keys import KeyFile, KeyFiles, key_named, keys_in, new_keystore, new_raw_key, stanza
 from agent.domain.units import ChainId
@@ -27,7 +27,7 @@ PasswordFdOption = Annotated[
 @app.command("new")
 def new(
     name: Annotated[str, typer.Option("--name", "-n", help="Its name in the configuration.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     directory: DirectoryOption = None,
     password_file: PasswordFileOption = None,
     password_fd: PasswordFdOption = None,
@@ -37,22 +37,23 @@ def new(
     as_json: JsonOption = False,
 ) -> None:
     """Make a session key; print its address and the lines for sessionkeeper.yaml."""
-    folder = _folder(config, directory)
+    root = _root(config)
+    folder = root / "keys" if directory is None else directory
     if raw:
         key = new_raw_key(_files(), folder, name, ChainId(chain_id))
     else:
         key = new_keystore(_files(), folder, name, password_file, password_fd, light=light)
-    lines = stanza(key, config.parent, password_file)
+    lines = stanza(key, root, password_file)
     if as_json:
         show_json(_document(key) | {"yaml": lines})
         return
     show(str(key.address))
-    say(f"written to {key.path}; put this into {config}:\n\n{lines}")
+    say(f"written to {key.path}; put this into sessionkeeper.yaml:\n\n{lines}")
 
 
 @app.command("list")
 def list_command(
-    config: ConfigOption = DEFAULT_CONFIG, directory: DirectoryOption = None, as_json: JsonOption = False
+    config: ConfigOption = None, directory: DirectoryOption = None, as_json: JsonOption = False
 ) -> None:
     """List the keys of the folder."""
     keys = keys_in(_files(), _folder(config, directory))
@@ -68,7 +69,7 @@ def list_command(
 @app.command("address")
 def address_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     directory: DirectoryOption = None,
     password_file: PasswordFileOption = None,
     password_fd: PasswordFdOption = None,
@@ -93,8 +94,15 @@ def _files() -> KeyFiles:
     return key_files()
 
 
-def _folder(config: Path, directory: Path | None) -> Path:
-    return config.parent / "keys" if directory is None else directory
+def _folder(config: Path | None, directory: Path | None) -> Path:
+    return _root(config) / "keys" if directory is None else directory
+
+
+def _root(config: Path | None) -> Path:
+    from agent.settings import read_settings
+
+    path = config or read_settings().config
+    return path if path.is_dir() else path.parent
 
 
 def _document(key: KeyFile) -> dict[str, object]:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_CONFIG = Path("sessionkeeper.yaml")
-
 ConfigOption = Annotated[
-    Path,
+    Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", help="The configuration; jobs/ and sessions/ are read beside it."
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The configuration or its folder; jobs/ and sessions/ are read beside it. "
+        "Otherwise SESSIONKEEPER_CONFIG, or sessionkeeper.yaml here.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -1,6 +1,6 @@
 """The doctor looks at this machine: key files and the store."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from agent.commands.finding import Finding, fail, ok, warn
 from agent.domain.errors import AgentError
@@ -8,7 +8,7 @@ from agent.domain.states import WAITS_FOR_PERSON
 from agent.ports import Journal, SessionSigner
 
 OpenSigner = Callable[[], SessionSigner]
-OpenJournal = Callable[[], Awaitable[Journal]]
+OpenJournal = Callable[[], Journal]
 
 
 def examine_keys(signers: Mapping[str, OpenSigner]) -> tuple[Finding, ...]:
@@ -19,7 +19,7 @@ def examine_keys(signers: Mapping[str, OpenSigner]) -> tuple[Finding, ...]:
 async def examine_store(open_journal: OpenJournal) -> tuple[Finding, ...]:
     """Open the journal, walk its hash chain, and count what waits for a person."""
     try:
-        journal = await open_journal()
+        journal = open_journal()
         await journal.verify()
         entries = await journal.entries()
         waiting = await journal.occurrences(tuple(WAITS_FOR_PERSON))

@@ -12,7 +12,13 @@ from agent.adapters.sql.schema import migrate
 from agent.adapters.sql.transaction import unavailable
 from agent.domain.errors import StoreUnavailable
 
-__all__ = ["SqlJournal", "open_journal"]
+__all__ = ["SqlJournal", "is_there", "open_journal"]
+
+
+def is_there(url: str) -> bool:
+    """Say whether a store was made already; a PostgreSQL server is taken at its word."""
+    parsed = store_url(url)
+    return parsed.drivername != "sqlite" or sqlite_path(parsed).exists()
 
 
 def open_journal(url: str, *, exclusive: bool) -> SqlJournal:
