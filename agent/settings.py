@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     store_url: SecretStr | None = Field(None, description="Overrides `store:` of the configuration.")
     web_host: str | None = Field(None, description="Overrides `web: {host:}`.")
     web_port: int | None = Field(None, ge=0, le=65_535, description="Overrides `web: {port:}`.")
+    web_allow_remote: bool = Field(
+        default=False, description="As `web: {allow_remote:}`; set in the image, whose network is its own."
+    )
     password_fds: dict[str, int] = Field(
         default_factory=dict, description='Descriptors to read keystore passwords from: {"worker": 3}.'
     )

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from agent.settings import PREFIX, Settings
 from tests.deploy.repository import ROOT
 
 SECRET_NAME = re.compile(r"(?i)(pass(word|wd|phrase)|secret|token|private|credential|keystore|api_?key)")
@@ -132,3 +133,10 @@ def test_it_starts_the_command_itself_so_that_sigterm_reaches_it() -> None:
     assert json.loads(final().last("ENTRYPOINT")) == ["sessionkeeper"]
     assert json.loads(final().last("CMD"))[0] == "run"
     assert final().last("STOPSIGNAL") == "SIGTERM"
+
+
+def test_every_variable_it_sets_for_the_agent_is_one_the_agent_knows() -> None:
+    assignments = dict(part.split("=", 1) for part in final().last("ENV").split())
+    ours = {name.removeprefix(PREFIX).lower() for name in assignments if name.startswith(PREFIX)}
+    assert ours
+    assert ours <= Settings.model_fields.keys()

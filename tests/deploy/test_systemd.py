@@ -34,7 +34,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("Type", "exec"),
+        ("Type", "notify"),
         ("KillSignal", "SIGTERM"),
         ("TimeoutStopSec", "60s"),
         ("Restart", "on-failure"),
