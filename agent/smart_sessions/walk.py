@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from agent.domain.units import Address, Hash32
@@ -26,6 +27,7 @@ from agent.smart_sessions.policies.policy import (
     Policy,
     Refused,
     Slot,
+    Window,
 )
 from agent.smart_sessions.reverts import (
     INVALID_SELF_CALL,
@@ -85,8 +87,13 @@ class Walk:
         self.permission = permission
         self.complain = complain
         self.session: SessionState = state.sessions[permission]
-        self.window = ALWAYS
+        self.windows: list[tuple[Address, Hash32, Window]] = []
         self.taken: list[Taken] = []
+
+    @property
+    def window(self) -> Window:
+        """The common part of all windows, which may be empty: the contract does not care."""
+        return reduce(Window.within, (window for _, _, window in self.windows), ALWAYS)
 
     def operation(self, facts: OperationFacts) -> None:
         """Ask about a whole operation, then about each of its calls."""
@@ -162,8 +169,12 @@ class Walk:
                 self.complain(self._refusal(answer, address, config))
                 continue
             self.state.policies[key] = answer.state
-            self.window = self.window.within(answer.window)
+            self._narrow(address, config, answer.window)
             self.taken += (Taken(address, config, charge) for charge in answer.charges)
+
+    def _narrow(self, policy: Address, config: Hash32, window: Window) -> None:
+        if window != ALWAYS:
+            self.windows.append((policy, config, window))
 
     def _refusal(self, refused: Refused, policy: Address, config: Hash32) -> Complaint:
         if refused.revert is None:

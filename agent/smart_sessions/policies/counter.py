@@ -32,7 +32,7 @@ def take(counter: Counter, amount: int, code: str, remedy: str) -> Answer:
     return Refused(code, remedy, asked=amount, left=max(0, counter.limit - counter.used), revert=revert)
 
 
-def counter_from(answer: bytes) -> Counter:
+def counter_from(answer: bytes | None) -> Counter:
     """Read a view that answers (limit, used)."""
     limit, used = words_of(answer, 2)
     return Counter(limit, used)

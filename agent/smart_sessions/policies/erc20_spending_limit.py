@@ -137,9 +137,10 @@ class ERC20SpendingLimitPolicy(Policy):
             for token in _tokens(init_data)
         )
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> Tokens:
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Tokens:
         pairs = zip(_tokens(init_data), answers, strict=True)
-        return {token: TokenUse(*words_of(answer, 3)) for token, answer in pairs}
+        # The view reverts for a token without a limit; a token whose read failed has none for us either.
+        return {token: TokenUse(*words_of(answer, 3)) if answer else TokenUse() for token, answer in pairs}
 
 
 def _tokens(init_data: bytes) -> tuple[Address, ...]:

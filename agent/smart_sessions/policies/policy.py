@@ -1,7 +1,7 @@
 """What every policy answers: its encoding, its exact check, its counters and where to read them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -115,6 +115,8 @@ class Refused:
     asked: int | None = None
     left: int | None = None
     revert: bytes | None = None
+    further: tuple["Refused", ...] = ()
+    """What the policy would refuse next if this were mended."""
 
 
 Answer = Allowed | Refused
@@ -126,6 +128,11 @@ class View:
 
     target: Address
     data: bytes
+
+
+def first_of(refusals: Sequence[Refused]) -> Refused:
+    """Answer with the first refusal, as the contract does, and carry the others along."""
+    return replace(refusals[0], further=tuple(refusals[1:]))
 
 
 class Policy:
@@ -164,7 +171,7 @@ class Policy:
         """Return the reads that tell the state; none when the init data tells it."""
         return ()
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> Any:
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Any:
         """Return the state that those reads tell; raise ValueError when they do not decode."""
         return self.initialized(slot, init_data, None)
 
@@ -175,8 +182,8 @@ class Policy:
         )
 
 
-def words_of(answer: bytes, count: int) -> tuple[int, ...]:
-    """Read `count` words of a view's answer; raise ValueError when it is shorter."""
-    if len(answer) < 32 * count:
-        raise ValueError(f"view answered {len(answer)} bytes, not {32 * count}")
+def words_of(answer: bytes | None, count: int) -> tuple[int, ...]:
+    """Read `count` words of a view's answer; raise ValueError when it is shorter, or failed (None)."""
+    if answer is None or len(answer) < 32 * count:
+        raise ValueError(f"view answered {len(answer or b'')} bytes, not {32 * count}")
     return tuple(int.from_bytes(answer[32 * i : 32 * i + 32], "big") for i in range(count))

@@ -17,6 +17,7 @@ from agent.smart_sessions.policies.policy import (
     Slot,
     Use,
     View,
+    first_of,
     words_of,
 )
 from agent.smart_sessions.reverts import ARITHMETIC_PANIC, Revert
@@ -78,10 +79,13 @@ class SimpleGasPolicy(Policy):
         cost = gas * price_wei(facts.op, facts.base_fee)
         if max(gas, cost, state.gas.used + gas, state.cost.used + cost) > UINT256_MAX:
             return _refused(GAS, gas, state.gas, ARITHMETIC_PANIC)
-        if state.gas.used + gas > state.gas.limit:
-            return _refused(GAS, gas, state.gas)
-        if state.cost.used + cost > state.cost.limit:
-            return _refused(COST, cost, state.cost)
+        refusals = [
+            _refused(part, amount, counter)
+            for part, amount, counter in ((GAS, gas, state.gas), (COST, cost, state.cost))
+            if counter.used + amount > counter.limit
+        ]
+        if refusals:
+            return first_of(refusals)
         charges = (Charge(GAS, gas), Charge(COST, cost))
         return Allowed(GasCounters(state.gas.plus(gas), state.cost.plus(cost)), charges)
 
@@ -96,7 +100,7 @@ class SimpleGasPolicy(Policy):
     def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
         return (View(self.address, CONFIG_VIEW + slot.words()),)
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> GasCounters:
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> GasCounters:
         gas_limit, gas_used, cost_limit, cost_used = words_of(answers[0], 4)
         return GasCounters(Counter(gas_limit, gas_used), Counter(cost_limit, cost_used))
 

@@ -97,7 +97,7 @@ class TimeFramePolicy(Policy):
             return ()
         return (View(self.address, CONFIG_VIEW + slot.words()),)
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> TimeFrame:
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> TimeFrame:
         if not answers:
             return self.initialized(slot, init_data, None)
         (packed,) = words_of(answers[0], 1)

@@ -17,6 +17,7 @@ from agent.smart_sessions.policies.policy import (
     Slot,
     Use,
     View,
+    first_of,
 )
 from agent.smart_sessions.reverts import ARITHMETIC_PANIC, INDEX_PANIC, Revert
 
@@ -149,13 +150,13 @@ class UniActionPolicy(Policy):
         )
 
     def charged(self, state: UniAction, charge: Charge) -> UniAction:
-        return _use(state, int(charge.part.removeprefix("rule")), charge.amount)
+        return _charged(state, charge)
 
     def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
         return (View(self.address, ACTION_CONFIGS_VIEW + slot.words()),)
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> UniAction:
-        return decode(answers[0])
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> UniAction:
+        return decode(answers[0] or b"")
 
 
 def holds(condition: Condition, word: int, reference: int) -> bool:
@@ -176,15 +177,14 @@ _COMPARISONS: dict[Condition, Callable[[int, int], bool]] = {
 
 
 def _check_rules(state: UniAction, call: ActionCall) -> Answer:
-    charges = []
-    for index, rule in enumerate(state.rules):
-        answer = _check_rule(index, rule, call)
-        if isinstance(answer, Refused):
-            return answer
-        if answer.charges:
-            charges.append(answer.charges[0])
-            state = _use(state, index, answer.charges[0].amount)
-    return Allowed(state, tuple(charges))
+    answers = [_check_rule(index, rule, call) for index, rule in enumerate(state.rules)]
+    refusals = [answer for answer in answers if isinstance(answer, Refused)]
+    if refusals:
+        return first_of(refusals)
+    charges = tuple(charge for answer in answers if isinstance(answer, Allowed) for charge in answer.charges)
+    for charge in charges:
+        state = _charged(state, charge)
+    return Allowed(state, charges)
 
 
 def _check_rule(index: int, rule: Rule, call: ActionCall) -> Answer:
@@ -208,9 +208,10 @@ def _check_rule(index: int, rule: Rule, call: ActionCall) -> Answer:
     return Allowed(None, (Charge(part, word),))
 
 
-def _use(state: UniAction, index: int, amount: int) -> UniAction:
+def _charged(state: UniAction, charge: Charge) -> UniAction:
+    index = int(charge.part.removeprefix("rule"))
     rules = list(state.rules)
-    rules[index] = replace(rules[index], used=rules[index].used + amount)
+    rules[index] = replace(rules[index], used=rules[index].used + charge.amount)
     return replace(state, rules=tuple(rules))
 
 

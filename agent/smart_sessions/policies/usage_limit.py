@@ -72,7 +72,7 @@ class UsageLimitPolicy(Policy):
     def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
         return (View(self.address, CONFIGS_VIEW + slot.words()),)
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> Counter:
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Counter:
         return counter_from(answers[0])
 
 

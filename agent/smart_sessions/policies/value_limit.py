@@ -79,7 +79,7 @@ class ValueLimitPolicy(Policy):
     def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
         return (View(self.address, CONFIGS_VIEW + slot.words()),)
 
-    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes]) -> Counter:
+    def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Counter:
         return counter_from(answers[0])
 
 
