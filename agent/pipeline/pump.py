@@ -1,0 +1,102 @@
+"""Start what is due: a scheduler job per user job would stand the event loop still in a burst."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from agent.domain.job import JobDefinition
+from agent.domain.journal import Armed, JobCursor, JobRow, NewOccurrence
+from agent.domain.occurrence import Occurrence
+from agent.domain.recurrence import Slot
+from agent.domain.schedule import CatchUp, Schedule, claim
+from agent.domain.states import State
+from agent.domain.units import Timestamp
+from agent.ports import Journal
+
+BATCH = 500
+"""Jobs claimed in one transaction."""
+STARTS_PER_TURN = 50
+"""Occurrences handed over before the event loop gets its turn; each starts a task."""
+MISSED = "missed"
+
+
+def arm(job: JobRow, definition: JobDefinition, now: Timestamp) -> Armed:
+    """Return the occurrences of a due job and its next slot; its catch-up rule skips what was missed."""
+    cursor = job.enrolment.cursor
+    if cursor is None or definition.schedule is None:
+        return Armed((), None)
+    return _armed(definition.schedule, definition.catch_up, definition.retry.grace_s, cursor, now)
+
+
+# Jobs of one template share schedule and slot: the calendar is asked once for all of them.
+@lru_cache(maxsize=4_096)
+def _armed(schedule: Schedule, catch_up: CatchUp, grace_s: int, cursor: JobCursor, now: Timestamp) -> Armed:
+    decision = claim(schedule, catch_up, grace_s, Slot(cursor.slot, cursor.due_at, cursor.ordinal), now)
+    skipped = [
+        NewOccurrence(slot.key, slot.ordinal, slot.due_at, State.SKIPPED, MISSED, _reason(slot, now))
+        for slot in decision.skipped
+    ]
+    due = [] if decision.run is None else [_new(decision.run)]
+    following = decision.next
+    moved = None if following is None else JobCursor(following.key, following.ordinal, following.due_at)
+    return Armed((*skipped, *due), moved)
+
+
+class DuePump:
+    """Claims due slots in batches and hands each new occurrence on; ticked by the worker's clock."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        definitions: Mapping[str, JobDefinition],
+        started: Callable[[Occurrence], None],
+        batch: int = BATCH,
+    ) -> None:
+        """Take `started`, which begins an occurrence's task and returns at once."""
+        self._journal = journal
+        self._definitions = definitions
+        self._started = started
+        self._batch = batch
+
+    async def tick(self, now: Timestamp) -> int:
+        """Start everything that is due at `now`; return how many occurrences were started."""
+        started = 0
+        while True:
+            armed = _Arming(self._definitions, now)
+            rows = await self._journal.claim_due(now, self._batch, armed)
+            started += await self._start(rows)
+            if armed.count < self._batch:
+                return started
+
+    async def _start(self, rows: tuple[Occurrence, ...]) -> int:
+        due = [row for row in rows if row.state is State.DUE]
+        for place, row in enumerate(due, 1):
+            self._started(row)
+            if place % STARTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return len(due)
+
+
+class _Arming:
+    """Arms the jobs of one batch and counts them."""
+
+    def __init__(self, definitions: Mapping[str, JobDefinition], now: Timestamp) -> None:
+        self._definitions = definitions
+        self._now = now
+        self.count = 0
+
+    def __call__(self, job: JobRow) -> Armed:
+        definition = self._definitions.get(job.enrolment.job_id)
+        if definition is None:
+            # Enrolled by another command since: it waits for the worker that knows it.
+            return Armed((), job.enrolment.cursor)
+        self.count += 1
+        return arm(job, definition, self._now)
+
+
+def _new(slot: Slot) -> NewOccurrence:
+    return NewOccurrence(slot.key, slot.ordinal, slot.due_at)
+
+
+def _reason(slot: Slot, now: Timestamp) -> str:
+    return f"was due {now - slot.due_at} s ago, and the catch-up rule leaves it out"
