@@ -13,6 +13,7 @@ MULTICALL3 = Address.parse("0xcA11bde05977b3631167028862bE2a173976CA11")
 NOTHING = Wei(0)
 _TRANSFER_HEAD = TRANSFER + bytes(12)
 _BALANCE_OF = keccak256(b"balanceOf(address)")[:4]
+DECIMALS = keccak256(b"decimals()")[:4]
 _PAUSED = keccak256(b"paused()")[:4]
 _IS_BLACKLISTED = keccak256(b"isBlacklisted(address)")[:4]
 _ETH_BALANCE = keccak256(b"getEthBalance(address)")[:4]

@@ -72,7 +72,7 @@ async def prepare(
     plan = Plan(evaluation.calls, intent, block.number)
     draft = build(job, occurrence, plan, await next_nonce(job, services, block))
     operation = await price(job, draft, block)
-    consumption = await preflight(services, job, plan.calls, operation, block)
+    consumption = await preflight(services, job, operation, block)
     # With the stub a failed signature is the expected answer; anything else was raised.
     stub_hash = user_op_hash(operation, draft.entry_point, draft.chain_id, job.chain.version)
     await validate(job, operation, stub_hash, block)

@@ -1,0 +1,73 @@
+"""The worker as a service: start-up checks, the worker, its web side, and the order in which they end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from agent.bootstrap import Store, World, Wrap, check_chains, opened
+from agent.commands.version import version
+from agent.definitions.records import Definitions
+from agent.settings import Settings, read_environment
+from agent.telemetry.health import Health
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.systemd import ServiceNotifier
+from agent.web.app import create_app
+from agent.web.serve import listen, serve
+from agent.worker import Worker
+from agent.worker.enrol import enrol
+from agent.worker.observer import Observer
+
+log = structlog.get_logger()
+
+
+def unwrapped(world: World) -> World:
+    """Put nothing in between."""
+    return world
+
+
+async def serve_worker(
+    settings: Settings,
+    definitions: Definitions,
+    *,
+    once: bool,
+    on_started: Callable[[Callable[[], None]], None],
+    wrap: Wrap = unwrapped,
+) -> None:
+    """Run the worker until it is done or its stop (handed to `on_started`) is called."""
+    metrics, health = Metrics(version().version, definitions.mode.value), Health()
+    async with opened(settings, definitions, store=Store.WORKER, keys=True) as plain:
+        world = wrap(plain)
+        await check_chains(world)
+        await enrol(world.services, world.jobs.values())
+        worker = Worker(world.services, world.jobs, tuple(world.chains.values()), Observer(metrics), health)
+        on_started(worker.stop)
+        async with _web(settings, definitions, metrics, health):
+            notifier = ServiceNotifier.of(read_environment())
+            log.info(
+                "started", jobs=len(world.jobs), chains=sorted(world.chains), mode=definitions.mode.value
+            )
+            notifier.ready(f"{len(world.jobs)} jobs")
+            await (worker.run_once() if once else worker.run())
+            notifier.stopping()
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def _web(
+    settings: Settings, definitions: Definitions, metrics: Metrics, health: Health
+) -> AsyncIterator[None]:
+    web = definitions.web
+    host = web.host if settings.web_host is None else settings.web_host
+    port = web.port if settings.web_port is None else settings.web_port
+    if port == 0:
+        yield
+        return
+    listener = listen(host, port, allow_remote=web.allow_remote or settings.web_allow_remote)
+    serving = asyncio.create_task(serve(create_app(metrics, health), listener), name="web")
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
