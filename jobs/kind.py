@@ -12,7 +12,10 @@ from agent.domain.units import Address, Hash32
 
 
 class Spec(BaseModel):
-    """Base of every kind's own fields: unknown ones are refused, values never change."""
+    """Base of every kind's own fields: unknown ones are refused, values never change.
+
+    Defaults are written as in a file, such as `1h`, with `validate_default=True`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

@@ -33,7 +33,8 @@ class SubscriptionSpec(Spec):
     amount: AmountField = Field(description="What is paid each period: '10 USDC', '0.1 ether'.")
     payee: AddressField = Field(description="Who is paid: one address, quoted, with its checksum.")
     recheck: DurationField = Field(
-        default=3_600,
+        default="1h",
+        validate_default=True,
         description="How long to wait before looking again when the balance is short or the token paused.",
     )
 

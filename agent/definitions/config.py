@@ -1,9 +1,9 @@
 """The file `sessionkeeper.yaml`: chains, store, keys, fee caps, web."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, WithJsonSchema
 
 from agent.definitions.fields import (
     BooleanField,
@@ -17,6 +17,9 @@ from agent.definitions.fields import (
 from agent.definitions.validation import Fields
 from agent.erc4337.version import EntryPointVersion
 from jobs.fields import AddressField, DurationField, IntegerField, WeiField
+
+# Without quotes an editor sees a number, where the loader sees text.
+_VERSIONS = {"enum": ["0.6", "0.7", "0.8", 0.6, 0.7, 0.8]}
 
 
 class Mode(StrEnum):
@@ -54,7 +57,7 @@ class TokenFields(Fields):
 class EntryPointFields(Fields):
     """The EntryPoint that runs the operations."""
 
-    version: EntryPointVersion = Field(
+    version: Annotated[EntryPointVersion, WithJsonSchema(_VERSIONS)] = Field(
         EntryPointVersion.V07, description="Its release: 0.7 unless the account says otherwise."
     )
     address: AddressField | None = Field(None, description="Its address; the canonical one when left out.")
@@ -91,18 +94,23 @@ class WebFields(Fields):
     """Where health, metrics and status are served."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; keep it local.")
-    port: IntegerField = Field(9464, description="Port; 0 turns the server off.")
-    allow_remote: BooleanField = Field(default=False, description="Needed to listen beyond this machine.")
+    port: IntegerField = Field("9464", validate_default=True, description="Port; 0 turns the server off.")
+    allow_remote: BooleanField = Field(
+        default="false", validate_default=True, description="Needed to listen beyond this machine."
+    )
 
 
 class AgentFields(Fields):
     """The file but for its chains."""
 
-    schema_version: Literal["1"] = Field(description="Version of this file's form: 1.")
+    schema_version: Annotated[Literal["1"], WithJsonSchema({"enum": [1, "1"]})] = Field(
+        description="Version of this file's form: 1."
+    )
     mode: Mode = Field(description="live sends operations, dry-run shows them.")
     keys: dict[IdField, KeyFields] = Field(default_factory=dict, description="Session keys by name.")
     store: StoreField = Field(
-        default=SecretStr("sqlite:///state/journal.db"),
+        default="sqlite:///state/journal.db",
+        validate_default=True,
         description="The journal; a relative sqlite path starts at this folder.",
     )
     clock: ClockKind = Field(ClockKind.WALL, description="wall, or chain on the devnet (31337) alone.")

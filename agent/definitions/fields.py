@@ -272,5 +272,9 @@ FinalityField = Annotated[
 UrlField = Annotated[SecretStr, *_plain(parse_url, examples=["https://rpc.example.org/${RPC_KEY}"])]
 StoreField = Annotated[SecretStr, *_plain(parse_store, examples=["sqlite:///state/journal.db"])]
 PasswordField = Annotated[PasswordSource, *_plain(parse_password, pattern="^(file:.+|fd:[0-9]+)$")]
-UrlsField = Annotated[tuple[UrlField, ...], BeforeValidator(_listed)]
+UrlsField = Annotated[
+    tuple[UrlField, ...],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 """One URL or a list of them."""

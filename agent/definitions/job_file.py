@@ -37,7 +37,7 @@ class TermFields(Fields):
     chain: IntegerField = Field(description="Id of the chain it works on.")
     schedule: ScheduleFields | None = Field(None, description="When it is due.")
     fees: FeeFields = Field(default=FeeFields(), description="Caps of its own; else the chain's.")
-    grace: DurationField = Field(86_400, description="How late it may still start: 3d.")
+    grace: DurationField = Field("1d", validate_default=True, description="How late it may still start: 3d.")
     retry: tuple[DurationField, ...] = Field(
         (), description="Waiting times after failed attempts: [1h, 6h, 1d]; none left means failed."
     )

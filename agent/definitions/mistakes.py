@@ -36,9 +36,9 @@ class DefinitionError(ConfigError):
         super().__init__("\n".join([*map(str, self.mistakes[:_SHOWN]), *more]))
 
 
-def _position(mistake: Mistake) -> tuple[str, int, int, str, str]:
+def _position(mistake: Mistake) -> tuple[str, int, int, str, str, str]:
     place = mistake.place
-    return place.file, place.line, place.column, mistake.code, mistake.message
+    return place.file, place.line, place.column, mistake.code, mistake.message, mistake.fix
 
 
 def did_you_mean(written: str, known: Iterable[str]) -> str:

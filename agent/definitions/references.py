@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from agent.definitions.mistakes import did_you_mean
 from agent.definitions.sessions import SessionDefinition
@@ -90,7 +91,13 @@ class Checker:
             return
         first = next_slot(schedule, Timestamp(0))
         if first is not None and first.due_at >= ends:
-            message = f"the session {session.name} ends at {ends}, the first run is at {first.due_at}"
+            message = (
+                f"the session {session.name} ends at {_date(ends)}, the first run is at {_date(first.due_at)}"
+            )
             self.refuse(
                 "session", "session_ends_first", message, "ask the owner for a longer one: sessions new"
             )
+
+
+def _date(at: Timestamp) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

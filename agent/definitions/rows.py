@@ -44,32 +44,28 @@ class Row:
 
 def read_rows(file: str, text: str, known: frozenset[str], report: Report) -> list[Row]:
     """Return the rows that can be read; note a mistake for each of the others."""
-    rows = list(_json_lines(file, text, report) if file.endswith(".jsonl") else _csv(file, text, report))
-    unknown = _unknown_columns(rows, known)
-    for name, place in unknown.items():
-        report.add(place, "unknown_key", f"nothing is called {name!r} in a row", did_you_mean(name, known))
+    read = _json_lines if file.endswith(".jsonl") else _csv
+    rows = list(read(file, text, known, report))
     if len(rows) > MAX_ROWS:
         report.add(Place(file), "too_many_rows", f"{len(rows)} rows, at most {MAX_ROWS}", "split the file")
         return []
     return rows
 
 
-def _unknown_columns(rows: list[Row], known: frozenset[str]) -> dict[str, Place]:
-    found: dict[str, Place] = {}
-    for row in rows:
-        if not row.values.keys() <= known:
-            for name in row.values.keys() - known:
-                found.setdefault(name, row.place((name,)))
-    return found
+def _check_names(row: Row, known: frozenset[str], report: Report) -> None:
+    for name in sorted(row.values.keys() - known):
+        fix = did_you_mean(name, known)
+        report.add(row.place((name,)), "unknown_key", f"nothing is called {name!r} in a row", fix)
 
 
-def _csv(file: str, text: str, report: Report) -> Iterator[Row]:
+def _csv(file: str, text: str, known: frozenset[str], report: Report) -> Iterator[Row]:
     lines = text.splitlines()
     columns = tuple(cell.strip() for cell in next(csv.reader(lines[:1]), []))
     if "id" not in columns or len(set(columns)) != len(columns):
         message = "the first line must name the columns, each once, and one of them id"
         report.add(Place(file), "bad_header", message, "write id,account,session,amount")
         return
+    _check_names(Row(file, 1, dict.fromkeys(columns, ""), lines[0], columns), known, report)
     for number, cells in enumerate(_cells(file, lines, report), start=2):
         if not cells:
             continue
@@ -102,7 +98,7 @@ def _raw_cells(line: str) -> list[str]:
     return re.findall(r'(?:^|(?<=,))(\s*"(?:[^"]|"")*"[^,]*|[^,]*)', line)
 
 
-def _json_lines(file: str, text: str, report: Report) -> Iterator[Row]:
+def _json_lines(file: str, text: str, known: frozenset[str], report: Report) -> Iterator[Row]:
     for number, line in enumerate(io.StringIO(text), start=1):
         if not line.strip():
             continue
@@ -112,7 +108,9 @@ def _json_lines(file: str, text: str, report: Report) -> Iterator[Row]:
         except ValueError as error:
             report.add(place, "bad_row", str(error)[:120], 'write one object of texts: {"id": "anna", …}')
             continue
-        yield Row(file, number, values, line)
+        row = Row(file, number, values, line)
+        _check_names(row, known, report)
+        yield row
 
 
 def _json_object(line: str) -> dict[str, str]:

@@ -141,7 +141,9 @@ class SessionFields(Fields):
     account: AccountFields = Field(description="Who granted it.")
     key: IdField = Field(description="Name of the session key in sessionkeeper.yaml.")
     smart_session: AddressField = Field(
-        default=SMART_SESSION, description="The SmartSession module it was granted on."
+        default=str(SMART_SESSION),
+        validate_default=True,
+        description="The SmartSession module it was granted on.",
     )
     permission_id: HashField = Field(description="Its id; checked against the session below.")
     session: GrantedFields = Field(description="The exact session, never encoded anew.")

@@ -65,10 +65,13 @@ class Report:
     """Collects mistakes while the files are read."""
 
     mistakes: list[Mistake] = field(default_factory=list)
+    spoiled: set[Place] = field(default_factory=set)
+    """Where no value could be read: whatever else is wrong there follows from that."""
 
     def add(self, place: Place, code: str, message: str, fix: str) -> None:
         """Note a mistake and go on."""
-        self.mistakes.append(Mistake(place, code, message, fix))
+        if place not in self.spoiled:
+            self.mistakes.append(Mistake(place, code, message, fix))
 
 
 def entries(tree: Tree | None) -> Mapping[str, Tree]:

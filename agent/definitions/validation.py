@@ -23,7 +23,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Fields(BaseModel):
-    """Base of every model of a file: unknown keys are refused, values never change."""
+    """Base of every model of a file: unknown keys are refused, values never change.
+
+    Defaults are written as in a file, so that the schemas can show them, and validated.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -53,7 +56,10 @@ def _right_fields(model: type[BaseModel], tree: Tree, wrong: set[str], context: 
         if key in tree:
             right[name] = _adapter(model, name).validate_python(tree[key], context=context)
         elif not info.is_required():
-            right[name] = info.get_default(call_default_factory=True, validated_data={})
+            default = info.get_default(call_default_factory=True, validated_data={})
+            if info.validate_default:
+                default = _adapter(model, name).validate_python(default, context=context)
+            right[name] = default
     return right
 
 

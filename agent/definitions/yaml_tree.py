@@ -66,6 +66,7 @@ class _Builder:
                 self._end()
             case yaml.AliasEvent():
                 self._refuse(event, "alias", "an alias stands here", "write the value out")
+                self._spoil(event)
                 self._put(event, "")
             case yaml.DocumentStartEvent() if not self.empty:
                 self._refuse(event, "several_documents", "a second document starts here", "use one file each")
@@ -103,19 +104,21 @@ class _Builder:
         if self._awaits_key():
             self._take_key(event)
             return
-        plain = event.style is None
+        plain = not event.style
         if plain and _HEX_NUMBER.fullmatch(event.value):
             message = f"{event.value[:42]} without quotes is a number to YAML"
             self._refuse(event, "unquoted_hex", message, f'write "{event.value[:42]}"')
         if plain and event.value in _NOTHING:
             self._refuse(event, "empty_value", "there is no value here", "write a value, or remove the key")
+            self._spoil(event)
         self._put(event, event.value)
 
     def _take_key(self, event: yaml.ScalarEvent) -> None:
         path, container = self._open[-1]
         key = event.value
-        if key == "<<" and event.style is None:
+        if key == "<<" and not event.style:
             self._refuse(event, "merge_key", "a merge key stands here", "write the keys out")
+            self._spoil(event)
         if isinstance(container, dict) and key in container:
             first = self.document.keys[(*path, key)][0]
             message = f"{key!r} stands here again, first in line {first}"
@@ -145,6 +148,9 @@ class _Builder:
 
     def _awaits_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1][1], dict) and self._key[-1] is None
+
+    def _spoil(self, event: yaml.Event) -> None:
+        self._report.spoiled.add(Place(self.document.file, *_position(event)))
 
     def _refuse(self, event: yaml.Event, code: str, message: str, fix: str) -> None:
         self._report.add(Place(self.document.file, *_position(event)), code, message, fix)
