@@ -42,7 +42,9 @@ class Started(list[Occurrence]):
         return [row.slot.rpartition(".")[2] for row in self]
 
 
-async def a_pump(*definitions: JobDefinition, batch: int = 500) -> tuple[DuePump, MemoryJournal, Started]:
+async def a_pump(
+    *definitions: JobDefinition, batch: int = 500, unknown: str = ""
+) -> tuple[DuePump, MemoryJournal, Started]:
     journal, started = MemoryJournal(), Started()
     enrolments = []
     for number, definition in enumerate(definitions):
@@ -54,7 +56,7 @@ async def a_pump(*definitions: JobDefinition, batch: int = 500) -> tuple[DuePump
             Enrolment(definition.id, CHAIN_ID, ACCOUNT, ENTRY_POINT, number, "identity", "digest", cursor)
         )
     await journal.enroll(enrolments, NOW)
-    known = {definition.id: definition for definition in definitions}
+    known = {definition.id: definition for definition in definitions if definition.id != unknown}
     return DuePump(journal, known, started.append, batch), journal, started
 
 
@@ -111,8 +113,9 @@ async def test_a_burst_of_many_batches_is_started_in_one_tick() -> None:
 
 
 async def test_a_job_this_worker_does_not_know_waits_and_stops_nobody() -> None:
-    pump, journal, started = await a_pump(a_definition("known"), a_definition("unknown"), batch=2)
-    pump._definitions = {"known": a_definition("known")}  # noqa: SLF001 - another process enrolled the other
+    pump, journal, started = await a_pump(
+        a_definition("known"), a_definition("unknown"), batch=2, unknown="unknown"
+    )
     assert await pump.tick(at(0)) == 1
     assert [row.job_id for row in started] == ["known"]
     assert (await journal.job("unknown")).enrolment.cursor is not None
