@@ -25,7 +25,7 @@ class AddressRefused(SettingsError):
 
 
 def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:
-    """Bind the listening socket; raises AddressRefused. Port 0 takes a free one."""
+    """Open the listening socket; raises AddressRefused. Port 0 takes a free one."""
     if not (allow_remote or _is_loopback(host)):
         raise AddressRefused(
             f"{host} can be reached from other machines, and the pages are not protected",
@@ -35,6 +35,8 @@ def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From here on requests wait in the queue, even before anybody answers.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise AddressRefused(
