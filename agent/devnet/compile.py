@@ -56,7 +56,10 @@ def compile_contracts(
     with _one_at_a_time(out):
         if _read(out / STAMP) != stamp:
             say(f"compiling {len(files)} Solidity files")
-            _write_artifacts(_deployable(_compile(files, solc)), out)
+            artifacts = _deployable(_compile(files, solc))
+            # Whoever stops in the middle leaves no stamp that vouches for half of them.
+            (out / STAMP).unlink(missing_ok=True)
+            _write_artifacts(artifacts, out)
             (out / STAMP).write_text(stamp)
     return {file.stem: _artifact(file) for file in sorted(out.glob("*.json"))}
 

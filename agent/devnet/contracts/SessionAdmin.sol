@@ -2,7 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {SessionViews} from "./SessionViews.sol";
-import {ActionData, ERC7739Context, ERC7739Data, MODULE_TYPE_VALIDATOR, PolicyData, PolicyType, Session} from "./Types.sol";
+import {
+    ActionData, ERC7739Context, ERC7739Data, MODULE_TYPE_VALIDATOR, PolicyData, PolicyType, Session
+} from "./Types.sol";
 import {AccountList, AccountLists} from "./lib/AccountList.sol";
 import {SessionIds} from "./lib/SessionIds.sol";
 

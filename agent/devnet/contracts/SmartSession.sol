@@ -66,14 +66,17 @@ contract SmartSession is SessionAdmin {
         if (answer != ERC1271_MAGIC) revert InvalidEnableSignature(msg.sender, digest);
     }
 
-    /// Paymaster, operation policies, call shape, action policies, key: in this order. Counters move even if the key is wrong.
+    /// Paymaster, operation policies, call shape, action policies, key: in this order.
+    /// A wrong key does not revert, so counters have moved; it is the EntryPoint that undoes that.
     function enforce(bytes32 permissionId, PackedUserOperation calldata op, bytes32 userOpHash, bytes memory signature)
         private
         returns (uint256 window)
     {
         requireEnabled(permissionId, msg.sender);
         bool sponsored = op.paymasterAndData.length != 0;
-        if (sponsored && !paymasterPermits[permissionId][msg.sender]) revert PaymasterValidationNotEnabled(permissionId);
+        if (sponsored && !paymasterPermits[permissionId][msg.sender]) {
+            revert PaymasterValidationNotEnabled(permissionId);
+        }
         window = checkOperation(permissionId, op, sponsored);
         window = ValidationWindow.intersect(window, checkCalls(permissionId, op.callData));
         ValidatorConfig storage config = validators[permissionId][msg.sender];

@@ -37,7 +37,11 @@ library Execution {
         return callData[start:start + length];
     }
 
-    function single(bytes calldata execution) internal pure returns (address target, uint256 value, bytes calldata data) {
+    function single(bytes calldata execution)
+        internal
+        pure
+        returns (address target, uint256 value, bytes calldata data)
+    {
         target = address(bytes20(execution[0:20]));
         value = uint256(bytes32(execution[20:52]));
         data = execution[52:];

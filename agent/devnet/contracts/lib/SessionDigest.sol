@@ -10,11 +10,14 @@ library SessionDigest {
     string private constant ACTION =
         "ActionData(bytes4 actionTargetSelector,address actionTarget,PolicyData[] actionPolicies)";
     string private constant CONTEXT = "ERC7739Context(bytes32 appDomainSeparator,string[] contentName)";
-    string private constant CONTENT = "ERC7739Data(ERC7739Context[] allowedERC7739Content,PolicyData[] erc1271Policies)";
+    string private constant CONTENT =
+        "ERC7739Data(ERC7739Context[] allowedERC7739Content,PolicyData[] erc1271Policies)";
     string private constant PERMISSIONS =
-        "SignedPermissions(bool permitGenericPolicy,bool permitAdminAccess,bool ignoreSecurityAttestations,bool permitERC4337Paymaster,PolicyData[] userOpPolicies,ERC7739Data erc7739Policies,ActionData[] actions)";
+        "SignedPermissions(bool permitGenericPolicy,bool permitAdminAccess,bool ignoreSecurityAttestations,"
+        "bool permitERC4337Paymaster,PolicyData[] userOpPolicies,ERC7739Data erc7739Policies,ActionData[] actions)";
     string private constant SESSION =
-        "SignedSession(address account,SignedPermissions permissions,address sessionValidator,bytes sessionValidatorInitData,bytes32 salt,address smartSession,uint256 nonce)";
+        "SignedSession(address account,SignedPermissions permissions,address sessionValidator,"
+        "bytes sessionValidatorInitData,bytes32 salt,address smartSession,uint256 nonce)";
     string private constant CHAIN = "ChainSession(uint64 chainId,SignedSession session)";
     string private constant MULTI_CHAIN = "MultiChainSession(ChainSession[] sessionsAndChainIds)";
 
@@ -70,7 +73,8 @@ library SessionDigest {
 
     function hasAction(ActionData[] memory list, bytes4 selector) private pure returns (bool) {
         for (uint256 i; i < list.length; ++i) {
-            if (list[i].actionTarget == SessionIds.SPECIAL_TARGET && list[i].actionTargetSelector == selector) return true;
+            bool special = list[i].actionTarget == SessionIds.SPECIAL_TARGET;
+            if (special && list[i].actionTargetSelector == selector) return true;
         }
         return false;
     }
