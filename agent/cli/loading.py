@@ -16,9 +16,9 @@ def settings_for(config: Path | None) -> Settings:
     return settings if config is None else settings.model_copy(update={"config": config})
 
 
-def load_definitions(settings: Settings) -> Definitions:
+def load_definitions(settings: Settings, *, with_jobs: bool = True) -> Definitions:
     """Return what the files define; raises DefinitionError."""
-    definitions = load(settings.config, read_environment())
+    definitions = load(settings.config, read_environment(), with_jobs=with_jobs)
     mask_urls(definitions)
     return definitions
 

@@ -1,12 +1,12 @@
 """`sessionkeeper op`: look at operations."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from agent.cli.arguments import address, text_of
-from agent.commands.op_hash import op_hash
+from agent.cli.options import JsonOption
+from agent.cli.output import show, show_json
 from agent.domain.units import Address, ChainId
 from agent.erc4337.version import EntryPointVersion
 
@@ -29,8 +29,13 @@ def hash_command(
     entry_point_version: Annotated[
         EntryPointVersion, typer.Option(help="Whose formats the file follows.")
     ] = EntryPointVersion.V07,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the hash that the account signs."""
-    found = op_hash(text_of(file), file, entry_point_version, entry_point, ChainId(chain_id))
-    typer.echo(json.dumps({"user_op_hash": str(found)}) if as_json else str(found))
+    from agent.commands.op_hash import op_hash
+
+    found = str(op_hash(text_of(file), file, entry_point_version, entry_point, ChainId(chain_id)))
+    if as_json:
+        show_json({"user_op_hash": found})
+    else:
+        show(found)

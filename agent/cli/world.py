@@ -27,11 +27,16 @@ class Books:
 
 
 def with_world(
-    config: Path | None, use: Callable[[World], Awaitable[Result]], *, keys: bool = False
+    config: Path | None,
+    use: Callable[[World], Awaitable[Result]],
+    *,
+    keys: bool = False,
+    with_jobs: bool = True,
 ) -> Result:
     """Open chains and journal beside a running worker, and return what `use` makes of them."""
     settings = settings_for(config)
-    return _with(settings, load_definitions(settings), use, Store.SHARED, keys=keys)
+    definitions = load_definitions(settings, with_jobs=with_jobs)
+    return _with(settings, definitions, use, Store.SHARED, keys=keys)
 
 
 def with_chains(

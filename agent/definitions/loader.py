@@ -26,19 +26,21 @@ CONFIG_FILE = "sessionkeeper.yaml"
 _MAX_SECRET_BYTES = 4_096
 
 
-def load(path: Path, environment: Mapping[str, str]) -> Definitions:
+def load(path: Path, environment: Mapping[str, str], *, with_jobs: bool = True) -> Definitions:
     """Read the configuration file (or its folder) and the jobs/ and sessions/ beside it.
 
     `environment` holds the values of `${NAME}`. Raise DefinitionError with every mistake of every file.
+    Without jobs their files are left alone: they may name sessions that are still to be made.
     """
     root, name = (path, CONFIG_FILE) if path.is_dir() else (path.parent, path.name)
-    return _Loading(Folder(root.resolve()), available_kinds()).run(name, environment)
+    return _Loading(Folder(root.resolve()), available_kinds(), with_jobs).run(name, environment)
 
 
 @dataclass(slots=True)
 class _Loading:
     folder: Folder
     kinds: Mapping[str, AnyKind]
+    with_jobs: bool
     report: Report = field(default_factory=Report)
 
     def run(self, name: str, environment: Mapping[str, str]) -> Definitions:
@@ -49,7 +51,7 @@ class _Loading:
         known = self._references(agent, sessions)
         jobs = [
             job
-            for file in self._documents("jobs")
+            for file in (self._documents("jobs") if self.with_jobs else ())
             for job in jobs_from(file, self.folder, known, self.report)
         ]
         check_jobs(jobs, self.report)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import coincurve
 from eth_abi.abi import decode, encode
@@ -16,7 +16,7 @@ from agent.devnet.transactions import read, transact
 from agent.domain.call import Call
 from agent.domain.keccak import keccak256
 from agent.domain.session import Session
-from agent.domain.units import ZERO_ADDRESS, Address, Gas, Wei, bytes_from_hex
+from agent.domain.units import ZERO_ADDRESS, Address, ChainId, Gas, Wei, bytes_from_hex
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.calldata import handle_ops_call, nonce_call
 from agent.erc4337.events import USER_OPERATION_EVENT, decode_user_operation_event
@@ -34,6 +34,19 @@ GET_INIT = keccak256(b"getInitNexusWithSingleValidatorCalldata((address,bytes),a
 COMPUTE_ADDRESS = keccak256(b"computeAccountAddress(bytes,bytes32)")[:4]
 CREATE_ACCOUNT = keccak256(b"createAccount(bytes,bytes32)")[:4]
 OWNER_GAS = Gas(3_000_000)
+
+
+class Node(Protocol):
+    """Where the local chain answers, as far as an operation of an owner needs to know."""
+
+    @property
+    def rpc_url(self) -> str: ...
+
+    @property
+    def entry_point(self) -> Address: ...
+
+    @property
+    def chain_id(self) -> ChainId: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ def install_call(account: SmartAccount) -> Call:
     return Call(account.address, Wei(0), install_validator_call(NEXUS, SMART_SESSION))
 
 
-async def send_as_owner(devnet: Devnet, account: SmartAccount, calls: Sequence[Call]) -> dict[str, Any]:
+async def send_as_owner(devnet: Node, account: SmartAccount, calls: Sequence[Call]) -> dict[str, Any]:
     """Execute calls by an operation of the owner, without the bundler; raise DevnetError if it failed."""
     key = owner_nonce_key(NEXUS, OWNABLE_VALIDATOR)
     answer = await read(devnet.rpc_url, devnet.entry_point, nonce_call(account.address, key))
@@ -100,14 +113,14 @@ async def send_as_owner(devnet: Devnet, account: SmartAccount, calls: Sequence[C
     return await handle_op(devnet, sign_as_owner(devnet, account, op))
 
 
-def sign_as_owner(devnet: Devnet, account: SmartAccount, op: UserOperation) -> UserOperation:
+def sign_as_owner(devnet: Node, account: SmartAccount, op: UserOperation) -> UserOperation:
     """Sign as OwnableValidator wants it of an owner: over the prefixed hash (ERC-191)."""
     digest = user_op_hash(op, devnet.entry_point, devnet.chain_id, EntryPointVersion.V07)
     prefixed = keccak256(b"\x19Ethereum Signed Message:\n32" + digest)
     return replace(op, signature=sign_digest(account.owner_key, prefixed))
 
 
-async def handle_op(devnet: Devnet, op: UserOperation) -> dict[str, Any]:
+async def handle_op(devnet: Node, op: UserOperation) -> dict[str, Any]:
     """Send one operation straight to EntryPoint 0.7; raise DevnetError unless it succeeded."""
     call = Call(devnet.entry_point, Wei(0), handle_ops_call([op], DEPLOYER.address))
     receipt = await transact(devnet.rpc_url, call)
