@@ -83,7 +83,10 @@ def postgres_engine(url: URL, *, writes: bool) -> Engine:
         with connection.cursor() as cursor:
             _check_durability(cursor)
             cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
-            cursor.execute(f"SET default_transaction_read_only = {'off' if writes else 'on'}")
+            if not writes:
+                # A check of many tables wants them all as they were at one moment.
+                cursor.execute("SET default_transaction_isolation = 'repeatable read'")
+                cursor.execute("SET default_transaction_read_only = on")
         connection.commit()
 
     if writes:

@@ -1,10 +1,10 @@
 """What can be asked of the journal, each on a connection of its own."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, select, text
 
+from agent.adapters.journal.audit import Audit
 from agent.adapters.journal.hash_chain import check_chain
 from agent.adapters.journal.operation_text import operation_from_text
 from agent.adapters.sql import tables
@@ -86,21 +86,18 @@ def entries(connection: Connection, occurrence_id: int | None) -> tuple[JournalE
 
 
 def verify(connection: Connection) -> None:
-    """Check the file, the hash chain, and every signed operation; raise StoreUnavailable."""
+    """Check the file, the hash chain, and that the other tables say what the chain says."""
     _check_file(connection)
+    audit = Audit()
     query = select(tables.entries).order_by(tables.entries.c.sequence).execution_options(yield_per=1_000)
-    check_chain(entry_from_row(row) for row in connection.execute(query))
-    stored = select(tables.operations).execution_options(yield_per=1_000)
-    for row in connection.execute(stored):
-        _check_operation(row)
-
-
-def _check_operation(row: Row[*tuple[Any, ...]]) -> None:
-    operation = operation_from_text(row.record, row.digest)
-    if operation.user_op_hash != row.user_op_hash or operation.occurrence_id != row.occurrence_id:
-        raise StoreUnavailable(
-            f"the journal is damaged: the row of {row.user_op_hash} holds another operation"
-        )
+    check_chain(audit.watch(entry_from_row(row) for row in connection.execute(query)))
+    for row in connection.execute(select(tables.operations).execution_options(yield_per=1_000)):
+        operation_from_text(row.record, row.digest)
+        audit.operation(row.user_op_hash, row.digest)
+    states = select(tables.occurrences.c.id, tables.occurrences.c.state).execution_options(yield_per=1_000)
+    for row in connection.execute(states):
+        audit.occurrence(row.id, row.state)
+    audit.finish()
 
 
 def _check_file(connection: Connection) -> None:
