@@ -117,14 +117,19 @@ def claim(
     return Claim(None, (*missed, newest), following)
 
 
+def grace_start(catch_up: CatchUp, due_at: Timestamp, seen_at: Timestamp) -> Timestamp:
+    """Return when a slot's grace begins: a slot that was caught up gets it from when it was seen."""
+    return Timestamp(max(due_at, seen_at)) if catch_up is CatchUp.LATEST else due_at
+
+
 def next_attempt(
-    retry: Retry, due_at: Timestamp, attempt: int, failed_at: Timestamp, now: Timestamp
+    retry: Retry, grace_from: Timestamp, attempt: int, failed_at: Timestamp, now: Timestamp
 ) -> Timestamp | None:
     """Return when to try again after attempt number `attempt` (from 1) failed; None at the ladder's end."""
     if attempt > len(retry.delays_s):
         return None
     at = max(failed_at + retry.delays_s[attempt - 1], now)
-    return Timestamp(at) if at <= due_at + retry.grace_s else None
+    return Timestamp(at) if at <= grace_from + retry.grace_s else None
 
 
 def _unended(schedule: Schedule, after: Timestamp) -> Iterator[Slot]:

@@ -2,6 +2,7 @@
 
 from agent.domain.errors import AgentError
 from agent.domain.occurrence import Occurrence
+from agent.domain.schedule import grace_start
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.append import append
@@ -19,7 +20,9 @@ async def pay(services: Services, job: JobContext, occurrence: Occurrence) -> Oc
     Nothing leaves the process before `append` has returned; nothing after it decides anything new.
     """
     now = await services.clock.now()
-    if now > occurrence.due_at + job.definition.retry.grace_s:
+    definition = job.definition
+    begins = grace_start(definition.catch_up, occurrence.due_at, occurrence.created_at)
+    if now > begins + definition.retry.grace_s:
         return await _record(services, occurrence, _grace_ended(occurrence), now)
     if occurrence.state is State.DUE:
         occurrence = await services.journal.record(change_of(occurrence, Event.CLAIM, now))

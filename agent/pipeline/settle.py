@@ -3,7 +3,7 @@
 from agent.domain.job import JobDefinition
 from agent.domain.journal import Change
 from agent.domain.occurrence import Occurrence
-from agent.domain.schedule import next_attempt
+from agent.domain.schedule import grace_start, next_attempt
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.change import change_of
@@ -24,7 +24,8 @@ def after_the_end(job: JobDefinition, occurrence: Occurrence, now: Timestamp) ->
 
 
 def _next_attempt(job: JobDefinition, occurrence: Occurrence, now: Timestamp) -> Change:
-    at = next_attempt(job.retry, occurrence.due_at, occurrence.attempt, occurrence.updated_at, now)
+    begins = grace_start(job.catch_up, occurrence.due_at, occurrence.created_at)
+    at = next_attempt(job.retry, begins, occurrence.attempt, occurrence.updated_at, now)
     if at is None:
         return change_of(occurrence, Event.GIVE_UP, now, code="attempts_ended", reason=REASON_LADDER)
     return change_of(occurrence, Event.RETRY, now, not_before=at, reservations=())
