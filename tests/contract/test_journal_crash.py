@@ -11,7 +11,7 @@ import pytest
 from agent.adapters.sql import open_journal
 from agent.domain.states import State
 from tests.builders import a_hash
-from tests.postgres import postgres_server
+from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,14 +72,14 @@ async def test_a_killed_agent_on_postgres_loses_nothing(postgres_url: str) -> No
 
 
 @pytest.mark.postgres
-async def test_a_killed_server_loses_nothing_and_the_agent_says_it_is_gone() -> None:
-    with postgres_server() as server:
-        url = server.url(server.create())
-        with appending(url) as child:
-            ids = acknowledged(child, 40)
-            server.kill()
-            said, errors = child.communicate(timeout=30)
-            ids += [int(line) for line in said.splitlines()]
-        assert "unavailable: the journal's database failed" in errors
-        server.start()
-        await check(url, ids)
+async def test_a_killed_server_loses_nothing_and_the_agent_says_it_is_gone(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    with appending(postgres_url) as child:
+        ids = acknowledged(child, 40)
+        postgres.kill()
+        said, errors = child.communicate(timeout=30)
+        ids += [int(line) for line in said.splitlines()]
+    assert "unavailable: the journal's database failed" in errors
+    postgres.start()
+    await check(postgres_url, ids)
