@@ -10,6 +10,7 @@ from agent.domain.units import Address, ChainId, Hash32, Wei
 from agent.smart_sessions.ids import action_config_id, action_id, user_op_config_id
 from agent.smart_sessions.policies import POLICIES
 from agent.smart_sessions.policies.policy import Slot
+from agent.smart_sessions.reverts import Revert
 from agent.smart_sessions.state import AccountState, SessionState
 from agent.smart_sessions.views import (
     action_policies_call,
@@ -145,7 +146,7 @@ def _read_states(
         answers = [next(stream) for _ in policy.views(slot, init_data)]
         try:
             state.policies[address, guard.config_id] = policy.state_from(slot, init_data, answers)
-        except ValueError:
+        except (ValueError, Revert):
             yield PolicyPlace(address, guard.config_id)
 
 

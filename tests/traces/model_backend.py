@@ -27,15 +27,15 @@ class ModelBackend:
 
     def __init__(self, sequence: Sequence) -> None:
         self._sequence = sequence
-        self._model = Model(SMART_SESSION, Address.from_hex(sequence["account"]))
+        self.model = Model(SMART_SESSION, Address.from_hex(sequence["account"]))
 
     def apply(self, step: Step) -> Result:
         try:
             if step["kind"] == "op":
                 op = packed_operation(step, self._sequence["account"])
-                word = self._model.validate(op, user_op_hash(step), step["base_fee"])
+                word = self.model.validate(op, user_op_hash(step), step["base_fee"])
                 return {"validation_data": f"0x{word:064x}"}
-            with self._model.manage() as sessions:
+            with self.model.manage() as sessions:
                 self._manage(sessions, step)
             return {"ok": True}
         except Revert as revert:
@@ -45,7 +45,7 @@ class ModelBackend:
         if "permission_id" in view:
             return self._session_view(view)
         key = (Address.from_hex(view["policy"]), Hash32.from_hex(view["config_id"]))
-        return _POLICY_VIEWS[key[0]](self._model.state.policies.get(key), view["args"])
+        return _POLICY_VIEWS[key[0]](self.model.state.policies.get(key), view["args"])
 
     def _manage(self, sessions: Management, step: Step) -> None:
         permission = Hash32.from_hex(step.get("permission_id") or self._sequence["permission_id"])
@@ -59,7 +59,7 @@ class ModelBackend:
             _CALLS[kind](sessions, permission, step)
 
     def _session_view(self, view: dict[str, Any]) -> Any:  # noqa: ANN401 - as the file has it
-        session = self._model.state.sessions.get(Hash32.from_hex(view["permission_id"]))
+        session = self.model.state.sessions.get(Hash32.from_hex(view["permission_id"]))
         if view["view"] == "isPermissionEnabled":
             return session is not None
         if session is None:

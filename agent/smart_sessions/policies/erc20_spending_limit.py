@@ -131,10 +131,14 @@ class ERC20SpendingLimitPolicy(Policy):
         return {**state, token: replace(use, spent=use.spent + charge.amount)}
 
     def views(self, slot: Slot, init_data: bytes) -> tuple[View, ...]:
-        words = slot.config_id + bytes(12) + slot.smart_session
+        try:
+            tokens = _tokens(init_data)
+        except ValueError:
+            return ()
+        words = slot.config_id + bytes(12) + slot.smart_session + bytes(12)
         return tuple(
-            View(self.address, POLICY_DATA_VIEW + words + bytes(12) + token + bytes(12) + slot.account)
-            for token in _tokens(init_data)
+            View(self.address, POLICY_DATA_VIEW + words + token + bytes(12) + slot.account)
+            for token in tokens
         )
 
     def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Tokens:

@@ -1,0 +1,71 @@
+"""What the contracts would answer to the reads of a grant, from the model's state."""
+
+from collections.abc import Callable
+from typing import Any
+
+from eth_abi.abi import encode
+
+from agent.domain.call import Call
+from agent.domain.units import Address, Hash32
+from agent.smart_sessions.addresses import SMART_SESSION
+from agent.smart_sessions.grant import Grant, reads
+from agent.smart_sessions.model import Model
+from agent.smart_sessions.policies import (
+    erc20_spending_limit,
+    simple_gas,
+    time_frame,
+    uni_action,
+    usage_limit,
+    value_limit,
+)
+from agent.smart_sessions.views import ACTION_POLICIES, IS_PERMISSION_ENABLED, USER_OP_POLICIES
+
+
+def answers_of(model: Model, grant: Grant) -> list[bytes | None]:
+    """Answer every read of the grant."""
+    return [_answer(model, read) for read in reads(grant)]
+
+
+def _answer(model: Model, read: Call) -> bytes | None:
+    if read.target == SMART_SESSION:
+        return _session_answer(model, read.data)
+    state = model.state.policies.get((read.target, Hash32(read.data[4:36])))
+    return None if state is None else _POLICY_ANSWERS[read.target](state, read.data)
+
+
+def _session_answer(model: Model, data: bytes) -> bytes:
+    selector, first, second = data[:4], Hash32(data[4:36]), Hash32(data[36:68])
+    if selector == IS_PERMISSION_ENABLED:
+        return encode(["bool"], [first in model.state.sessions])
+    session = model.state.sessions.get(second)
+    listed: list[Address] = []
+    if session is not None and selector == USER_OP_POLICIES:
+        listed = session.user_op_policies
+    if session is not None and selector == ACTION_POLICIES:
+        listed = session.actions.get(Hash32(data[68:100]), [])
+    return encode(["address[]"], [listed])
+
+
+def _counter(state: Any, _: bytes) -> bytes:  # noqa: ANN401 - one policy's state
+    return encode(["uint256", "uint256"], [state.limit, state.used])
+
+
+def _token(state: Any, data: bytes) -> bytes | None:  # noqa: ANN401 - one policy's state
+    use = state.get(Address(data[80:100]))
+    if use is None or use.limit == 0:
+        return None
+    return encode(["uint256"] * 3, [use.limit, use.spent, use.approved])
+
+
+def _gas(state: Any, _: bytes) -> bytes:  # noqa: ANN401 - one policy's state
+    return _counter(state.gas, b"") + _counter(state.cost, b"")
+
+
+_POLICY_ANSWERS: dict[Address, Callable[[Any, bytes], bytes | None]] = {
+    erc20_spending_limit.ADDRESS: _token,
+    simple_gas.ADDRESS: _gas,
+    time_frame.ADDRESS: lambda state, _: encode(["uint256"], [state.valid_until << 48 | state.valid_after]),
+    uni_action.ADDRESS: lambda state, _: uni_action.encode(state) if state.rules else bytes(uni_action.SIZE),
+    usage_limit.ADDRESS: _counter,
+    value_limit.ADDRESS: _counter,
+}
