@@ -1,0 +1,50 @@
+"""The command as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401  # a JSON document
+        """The document on stdout; fails the test when there is anything else."""
+        return json.loads(self.out)
+
+
+def sessionkeeper(
+    *arguments: str | Path,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+    text: str | None = None,
+) -> Answer:
+    """Run `sessionkeeper` and wait for it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SESSIONKEEPER_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", *map(str, arguments)],
+        cwd=folder or ROOT,
+        env=clean | {"PYTHONPATH": str(ROOT), **(environment or {})},
+        pass_fds=tuple(pass_fds),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)

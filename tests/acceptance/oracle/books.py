@@ -1,0 +1,88 @@
+"""What the agent wrote down, read from its SQLite file without its code."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DONE = frozenset({"final_ok", "skipped", "failed", "cancelled", "foreign", "held"})
+"""States in which nothing more happens without a person."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One occurrence."""
+
+    id: int
+    job: str
+    slot: str
+    due_at: int
+    state: str
+    reason: str
+    settled: bool
+    inclusion: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One signed operation."""
+
+    hash: str
+    occurrence: int
+    nonce_key: int
+    sequence: int
+    call_data: str
+    signature: str
+    planned_at_block: int
+
+
+@dataclass(frozen=True)
+class Books:
+    """The whole journal."""
+
+    rows: tuple[Row, ...]
+    signed: Mapping[str, Signed]
+
+    def row(self, job: str, slot: str) -> Row | None:
+        """Return what the books say of one period."""
+        return next((row for row in self.rows if (row.job, row.slot) == (job, slot)), None)
+
+
+def read_books(file: Path) -> Books:
+    """Read the journal; one that was never written is empty."""
+    if not file.exists():
+        return Books((), {})
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute("SELECT * FROM occurrences ORDER BY id").fetchall()
+        records = connection.execute("SELECT record FROM operations ORDER BY position").fetchall()
+    signed = [_signed(json.loads(record["record"])) for record in records]
+    return Books(tuple(_row(row) for row in rows), {item.hash: item for item in signed})
+
+
+def _row(row: sqlite3.Row) -> Row:
+    return Row(
+        id=row["id"],
+        job=row["job_id"],
+        slot=row["slot"],
+        due_at=row["due_at"],
+        state=row["state"],
+        reason=row["reason"],
+        settled=bool(row["settled"]),
+        inclusion=None if row["inclusion"] is None else json.loads(row["inclusion"]),
+    )
+
+
+def _signed(record: Mapping[str, Any]) -> Signed:
+    return Signed(
+        hash=record["user_op_hash"],
+        occurrence=record["occurrence"],
+        nonce_key=int(record["nonce"]["key"], 16),
+        sequence=int(record["nonce"]["sequence"]),
+        call_data=record["operation"]["callData"],
+        signature=record["operation"]["signature"],
+        planned_at_block=record["planned_at_block"],
+    )
