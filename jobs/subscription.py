@@ -24,6 +24,7 @@ from jobs import erc20
 from jobs.fields import AddressField, AmountField, DurationField
 from jobs.kind import EventLog, Spec
 
+MIN_RECHECK_S = 60
 NATIVE_TRANSFER_SELECTOR = bytes.fromhex("ffffffff")
 
 
@@ -51,6 +52,8 @@ class Subscription:
         return {"payee": str(spec.payee)}
 
     def objections(self, spec: SubscriptionSpec, account: Address) -> Mapping[str, str]:
+        if spec.recheck < MIN_RECHECK_S:
+            return {"recheck": f"{spec.recheck} s: look again at most once in {MIN_RECHECK_S} s"}
         if spec.payee == account:
             return {"payee": "the payee is the paying account itself"}
         if spec.payee == spec.amount.token.address:

@@ -73,7 +73,7 @@ def _weekday_part(part: str) -> set[int]:
     everything, first, last, step = match.groups()
     low = 0 if everything == "*" else _weekday(first)
     high = 6 if everything == "*" or (step and not last) else _weekday(last or first)
-    if last and high == 0:
+    if last and high == 0 < low:
         high = 7
     if low > high:
         raise ValueError(f"{part!r} runs backwards: the week starts on Sunday, so write a list")

@@ -74,6 +74,7 @@ MISTAKES: Mapping[str, Files] = {
     "zero address": job(str(PAYEE), "0x" + "00" * 20),
     "payee is the account": job(f'payee: "{PAYEE}"', f'payee: "{ACCOUNT}"'),
     "payee is the token": job(str(PAYEE), str(USDC)),
+    "busy looking": job("spec:\n", "spec:\n  recheck: 1s\n"),
     # amounts
     "float amount": job('"10 USDC"', "10.5"),
     "exponent": job('"10 USDC"', "1e18"),
