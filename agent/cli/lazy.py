@@ -30,11 +30,11 @@ MODULES = {
 class LazyGroup(TyperGroup):
     """The root group."""
 
-    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  # click's signature
+    def list_commands(self, ctx: Context) -> list[str]:  # click's signature
         """Return the commands in the order of an operator's day."""
         return [name for name, module in MODULES.items() if find_spec(module) is not None]
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002  # click's signature
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # click's signature
         """Import the command's module."""
         module = MODULES.get(cmd_name)
         if module is None or find_spec(module) is None:

@@ -103,7 +103,7 @@ def usage_document(usage: SessionUsage, tokens: Tokens) -> Document:
         **summary_document(usage.session),
         "block": usage.block_number,
         "block_time": usage.block_time,
-        "limits": [_limit(line, tokens) for line in usage.lines],
+        "limits": [limit_document(line, tokens) for line in usage.lines],
     }
 
 
@@ -114,7 +114,8 @@ def usage_cells(line: LimitLine, tokens: Tokens) -> list[object]:
     return [line.policy, line.on, line.use.unit, *texts]
 
 
-def _limit(line: LimitLine, tokens: Tokens) -> Document:
+def limit_document(line: LimitLine, tokens: Tokens) -> Document:
+    """Return one counter as exact integers, with its text."""
     use = line.use
     return {
         "policy": line.policy,
@@ -126,12 +127,13 @@ def _limit(line: LimitLine, tokens: Tokens) -> Document:
         "reserved": line.reserved,
         "limit": use.limit,
         "remaining": line.remaining,
-        "text": _left_text(line, tokens),
+        "text": left_text(line, tokens),
         "key": str(use.key),
     }
 
 
-def _left_text(line: LimitLine, tokens: Tokens) -> str:
+def left_text(line: LimitLine, tokens: Tokens) -> str:
+    """Say what is left of a limit."""
     left, limit = (quantity_text(amount, line.use, tokens) for amount in (line.remaining, line.use.limit))
     return f"{left} of {limit} left"
 

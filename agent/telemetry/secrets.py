@@ -9,6 +9,9 @@ from urllib.parse import quote, unquote, urlsplit
 MASK = "****"
 SHORTEST = 6
 """Shorter values are not masked: they would blot out half of every line."""
+SHORTEST_IN_QUERY = 8
+SHORTEST_IN_PATH = 16
+"""A path also holds names, such as the chain's, which are to be read."""
 _SECRET_NAME = re.compile(
     r"private_?key|secret|password|passphrase|mnemonic|seed_phrase|api_?key|authorization|cookie|credential",
     re.IGNORECASE,
@@ -37,14 +40,19 @@ class Redactor:
         self._pattern = re.compile(b"|".join(map(re.escape, ordered)))
 
     def register_url(self, url: str) -> None:
-        """Mask what of a URL may be a credential: user, password, long path segments, query values."""
+        """Mask a URL's password and, for HTTP, what else may be a key: long path segments, query values."""
         parts = urlsplit(url)
-        candidates = [parts.username or "", parts.password or "", *parts.path.split("/")]
-        candidates += [value for _, _, value in (pair.partition("=") for pair in parts.query.split("&"))]
+        candidates = [parts.password or ""]
+        if parts.scheme in ("http", "https", "ws", "wss"):
+            values = [value for _, _, value in (pair.partition("=") for pair in parts.query.split("&"))]
+            candidates += [
+                parts.username or "",
+                *(value for value in values if len(value) >= SHORTEST_IN_QUERY),
+            ]
+            candidates += [part for part in parts.path.split("/") if len(part) >= SHORTEST_IN_PATH]
         for candidate in candidates:
-            if len(candidate) >= 8:
-                self.register(candidate)
-                self.register(unquote(candidate))
+            self.register(candidate)
+            self.register(unquote(candidate))
 
     def redact(self, rendered: bytes) -> bytes:
         """Return the text with every registered value and every URL's credentials masked."""

@@ -73,9 +73,9 @@ def test_short_value_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("url", "credential"),
     [
-        ("https://rpc.example/v2/s3cr3t-ap1-key", "s3cr3t-ap1-key"),
-        ("https://rpc.example/?apikey=s3cr3t-ap1-key", "s3cr3t-ap1-key"),
-        ("https://operator:s3cr3t-ap1-key@rpc.example/", "s3cr3t-ap1-key"),
+        ("https://rpc.example/v2/s3cr3t-ap1-key-0123", "s3cr3t-ap1-key-0123"),
+        ("https://rpc.example/?apikey=s3cr3t-ap1-key-0123", "s3cr3t-ap1-key-0123"),
+        ("https://operator:s3cr3t-ap1-key-0123@rpc.example/", "s3cr3t-ap1-key-0123"),
     ],
 )
 def test_credentials_of_a_url_are_masked_anywhere(url: str, credential: str) -> None:
@@ -83,6 +83,22 @@ def test_credentials_of_a_url_are_masked_anywhere(url: str, credential: str) -> 
     redactor.register_url(url)
 
     assert credential not in redactor.redact_text(f"cannot connect to {url}: path {credential}")
+
+
+def test_names_in_a_path_stay_readable() -> None:
+    redactor = Redactor()
+    redactor.register_url("https://rpc.example/ethereum/mainnet/")
+    redactor.register_url("sqlite:////var/lib/sessionkeeper/journal-of-everything.db")
+
+    text = "ethereum mainnet /var/lib/sessionkeeper/journal-of-everything.db"
+    assert redactor.redact_text(text) == text
+
+
+def test_password_of_a_database_is_masked_anywhere() -> None:
+    redactor = Redactor()
+    redactor.register_url("postgresql://agent:hunter22@db/journal")
+
+    assert redactor.redact_text("hunter22 of agent in journal") == "**** of agent in journal"
 
 
 def test_user_and_password_of_an_unknown_url_are_masked() -> None:
