@@ -39,7 +39,9 @@ class Store(Enum):
     SHARED = "shared"
     """By a command beside it."""
     NONE = "none"
-    """A journal in memory: nothing is written."""
+    """A journal in memory, empty: nothing is read or written."""
+    REHEARSAL = "rehearsal"
+    """A journal in memory that starts where the store stands: nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ async def opened(
     """
     async with AsyncExitStack() as stack:
         chains = {number: await _chain(stack, chain) for number, chain in definitions.chains.items()}
-        journal = _journal(settings, definitions, store)
+        journal = await _journal(settings, definitions, store)
         stack.push_async_callback(journal.close)
         signers = _signers(settings, definitions) if keys else {}
         services = Services(journal, _clock(definitions, chains))
@@ -126,7 +128,7 @@ def key_openers(settings: Settings, definitions: Definitions) -> dict[str, Calla
 
 def store_opener(settings: Settings, definitions: Definitions) -> Callable[[], Journal]:
     """Return how to open the journal beside a running worker."""
-    return partial(_journal, settings, definitions, Store.SHARED)
+    return partial(_store, settings, definitions, Store.SHARED)
 
 
 async def _chain(stack: AsyncExitStack, definition: ChainDefinition) -> ChainContext:
@@ -147,14 +149,22 @@ async def _chain(stack: AsyncExitStack, definition: ChainDefinition) -> ChainCon
     return ChainContext(reader, tuple(bundlers), definition.entry_point, definition.entry_point_version)
 
 
-def _journal(settings: Settings, definitions: Definitions, store: Store) -> Journal:
-    if store is Store.NONE:
-        return MemoryJournal()
+def _store(settings: Settings, definitions: Definitions, store: Store) -> Journal:
     url = (settings.store_url or definitions.store_url).get_secret_value()
     # A command run by another user must not make the file: the worker could not write it then.
-    if store is Store.SHARED and not is_there(url):
+    if store is Store.NONE or (store is not Store.WORKER and not is_there(url)):
         return MemoryJournal()
     return open_journal(url, exclusive=store is Store.WORKER)
+
+
+async def _journal(settings: Settings, definitions: Definitions, store: Store) -> Journal:
+    journal = _store(settings, definitions, store)
+    if store is not Store.REHEARSAL:
+        return journal
+    try:
+        return await MemoryJournal.rehearsing(journal)
+    finally:
+        await journal.close()
 
 
 def _clock(definitions: Definitions, chains: Mapping[ChainId, ChainContext]) -> Clock:

@@ -7,7 +7,7 @@ from agent.bootstrap import Store, World, check_chains, opened
 from agent.cli.output import say, show, show_json
 from agent.definitions.records import Definitions
 from agent.domain.occurrence import Occurrence
-from agent.domain.states import Event
+from agent.domain.states import Event, State
 from agent.pipeline.change import change_of
 from agent.pipeline.pump import DuePump
 from agent.settings import Settings
@@ -21,7 +21,7 @@ async def rehearse_and_print(
     settings: Settings, definitions: Definitions, *, once: bool, as_json: bool
 ) -> None:
     """Rehearse every due occurrence against a journal in memory; go on until stopped unless `once`."""
-    async with opened(settings, definitions, store=Store.NONE, keys=True) as world:
+    async with opened(settings, definitions, store=Store.REHEARSAL, keys=True) as world:
         await check_chains(world)
         await enrol(world.services, world.jobs.values())
         while True:
@@ -33,7 +33,7 @@ async def rehearse_and_print(
 
 
 async def _due(world: World) -> list[Rehearsal]:
-    due: list[Occurrence] = []
+    due = list(await world.services.journal.occurrences(states=(State.DUE, State.CLAIMED)))
     definitions = {key: job.definition for key, job in world.jobs.items()}
     pump = DuePump(world.services.journal, definitions, due.append)
     await pump.tick(await world.services.clock.now())
@@ -46,7 +46,7 @@ async def _due(world: World) -> list[Rehearsal]:
 
 async def _close(world: World, occurrence: Occurrence) -> None:
     now = await world.services.clock.now()
-    await world.services.journal.record(change_of(occurrence, Event.SKIP, now, code="dry_run"))
+    await world.services.journal.record(change_of(occurrence, Event.SKIP, now, code="rehearsed"))
 
 
 def _document(item: Rehearsal) -> dict[str, Any]:

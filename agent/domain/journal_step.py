@@ -1,12 +1,10 @@
 """What one change makes of an occurrence, its lane and its reservations: the same for every journal."""
 
-from dataclasses import replace
-
 from agent.domain.errors import BudgetExceeded, Bug, IllegalTransition, StaleRecord
 from agent.domain.journal import Change, Reservation
 from agent.domain.occurrence import Inclusion, Nonce, Occurrence
 from agent.domain.states import IN_FLIGHT, TERMINAL, Event, State, next_state
-from agent.domain.units import UINT256_MAX
+from agent.domain.units import UINT256_MAX, Hash32
 
 RELEASES = frozenset({
     Event.SETTLE, Event.SKIP, Event.GIVE_UP, Event.UNPLAN, Event.VOID,
@@ -18,6 +16,10 @@ COUNTS = frozenset({Event.SEE_OK, Event.SEE_FAIL})
 """Events after which the chain itself counts what was reserved, from the inclusion's block on."""
 
 UNCOUNTS = frozenset({Event.REORG, Event.DEEP_REORG})
+
+LEAVES = frozenset({Event.PLAN, Event.SIGN, Event.SEND, Event.RAISE})
+"""Steps towards the network: a paused job takes none, not even one that was about to be taken."""
+
 CONSUMES = frozenset({Event.FINALIZE, Event.SEE_FOREIGN, Event.SEE_CANCEL})
 """Events that show at finality that the lane's sequence is used."""
 
@@ -26,26 +28,38 @@ _GOES_ON = frozenset({Event.CLAIM, Event.PLAN, Event.RELEASE, Event.SEE_OK})
 """Events that make the last reason history."""
 
 
-def step(before: Occurrence, change: Change) -> Occurrence:
-    """Return the occurrence after it; raise StaleRecord, IllegalTransition, Bug when a part is missing."""
+def step(before: Occurrence, change: Change, signed: Hash32 | None = None) -> Occurrence:
+    """Return the occurrence after it; raise StaleRecord, IllegalTransition, Bug when a part is missing.
+
+    `signed` is the hash of the operation that comes with the change.
+    """
     if before.version != change.version:
         raise StaleRecord(f"occurrence {before.id} is at version {before.version}, not {change.version}")
-    state = next_state(before.state, change.event, before.held_from)
+    event = change.event
+    state = next_state(before.state, event, before.held_from)
     _check_parts(before, change)
-    return replace(
-        before,
-        state=state,
-        version=before.version + 1,
-        attempt=_attempt(before, change.event),
-        held_from=_held_from(before, change.event),
-        code=_kept(change.code, before.code, change.event),
-        reason=_kept(change.reason, before.reason, change.event),
-        not_before=before.not_before if change.not_before is None else change.not_before,
-        nonce=_nonce(before, change),
-        user_op_hash=None if change.event is Event.RETRY else before.user_op_hash,
-        inclusion=_inclusion(before, change),
-        settled=_settled(before, change.event),
-        updated_at=change.at,
+    # dataclasses.replace looks every field up by name: it would be a tenth of an append.
+    return Occurrence(
+        before.id,
+        before.job_id,
+        before.slot,
+        before.ordinal,
+        before.due_at,
+        state,
+        _attempt(before, event),
+        before.version + 1,
+        before.chain_id,
+        before.account,
+        _held_from(before, event),
+        _kept(change.code, before.code, event),
+        _kept(change.reason, before.reason, event),
+        before.not_before if change.not_before is None else change.not_before,
+        _nonce(before, change),
+        signed or (None if event is Event.RETRY else before.user_op_hash),
+        _inclusion(before, change),
+        _settled(before, event),
+        before.created_at,
+        change.at,
     )
 
 

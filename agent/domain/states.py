@@ -82,6 +82,7 @@ def _rows(states: tuple[State, ...], event: Event, to: State, note: str) -> list
 
 
 S, E = State, Event
+WORKED_ON = tuple(state for state in State if state not in TERMINAL | WAITS_FOR_PERSON)
 
 TABLE: tuple[Transition, ...] = (
     *_rows((S.DUE,), E.CLAIM, S.CLAIMED, "row inserted, unique by job and slot"),
@@ -107,12 +108,7 @@ TABLE: tuple[Transition, ...] = (
     *_rows((S.INCLUDED_FAIL,), E.FINALIZE, S.FINAL_FAIL, "final"),
     *_rows((S.FINAL_FAIL,), E.RETRY, S.CLAIMED, "attempts left; the only edge that raises the sequence"),
     *_rows((S.FINAL_FAIL,), E.GIVE_UP, S.FAILED, "no attempt left"),
-    *_rows(
-        (S.DUE, S.CLAIMED, S.PLANNED, S.SIGNED, S.SENT, S.INCLUDED_OK, S.INCLUDED_FAIL, S.FINAL_FAIL, S.EXPIRED),
-        E.HOLD,
-        S.HELD,
-        "waits for a person; the state it came from is kept",
-    ),
+    *_rows(WORKED_ON, E.HOLD, S.HELD, "waits for a person; the state it came from is kept"),
     *_rows((S.HELD, S.FOREIGN), E.RESOLVE_PAID, S.FINAL_OK, "a person decided, reason kept"),
     *_rows((S.HELD, S.FOREIGN), E.RESOLVE_UNPAID, S.FAILED, "a person decided, reason kept"),
     *_rows((S.FOREIGN,), E.RETRY, S.CLAIMED, "a person decided to pay on the next sequence"),

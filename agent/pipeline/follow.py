@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.domain.call import Call
+from agent.domain.errors import JobPaused
 from agent.domain.evaluation import Delivered
 from agent.domain.occurrence import Inclusion, Occurrence
 from agent.domain.operation import JournaledOperation
@@ -133,7 +134,10 @@ async def _resend(services: Services, flight: Flight) -> Occurrence | None:
     bundlers = flight.job.chain.bundlers
     # Turn by turn: the journal's version grows with every send and answer.
     bundler = bundlers[flight.occurrence.version // 2 % len(bundlers)]
-    return await submit(services, bundler, flight.occurrence, flight.operations[-1])
+    try:
+        return await submit(services, bundler, flight.occurrence, flight.operations[-1])
+    except JobPaused:
+        return None
 
 
 async def _released(services: Services, occurrence: Occurrence, now: Timestamp) -> Occurrence:

@@ -6,10 +6,11 @@ import pytest
 
 from agent.domain.errors import (
     ConfigError,
+    JobPaused,
     NotFound,
 )
 from agent.domain.journal import Armed, JobCursor, JobRow, NewOccurrence
-from agent.domain.states import State
+from agent.domain.states import Event, State
 from agent.domain.units import Address, Timestamp
 from agent.ports import Journal
 from tests.builders import NOW
@@ -18,6 +19,9 @@ from tests.contract.journals import (
     a_job,
     claimed,
     daily,
+    plan,
+    sign,
+    tell,
 )
 
 OTHER_ACCOUNT = Address(bytes(19) + b"\xcc")
@@ -140,6 +144,20 @@ class TestClaiming:
         resumed = await journal.resume("rent", NOW)
         assert (resumed.paused, resumed.pause_reason) == (False, "")
         assert len(await journal.claim_due(NOW, 10, daily)) == 1
+
+    async def test_a_paused_job_plans_signs_and_sends_nothing(self, journal: Journal) -> None:
+        gym, rent = await claimed(journal, a_job("gym"), a_job("rent"))
+        signed = await sign(journal, await plan(journal, gym))
+        for job_id in ("rent", "gym"):
+            await journal.pause(job_id, "holiday", NOW)
+
+        with pytest.raises(JobPaused, match="rent"):
+            await plan(journal, rent)
+        with pytest.raises(JobPaused, match="gym"):
+            await tell(journal, signed, Event.SEND)
+        await journal.resume("gym", NOW)
+
+        assert (await tell(journal, signed, Event.SEND)).state is State.SENT
 
     async def test_an_inactive_job_is_not_claimed(self, journal: Journal) -> None:
         await journal.enroll([a_job()], NOW)

@@ -164,6 +164,7 @@ class TestTheHashChain:
     async def test_every_change_is_an_entry_that_covers_the_one_before(self, journal: Journal) -> None:
         (row,) = await claimed(journal)
         await journal.pause("rent", "holiday", NOW)
+        await journal.resume("rent", NOW)
         await sent(journal, row, reserve=5)
         entries = await journal.entries()
         assert [entry.event for entry in entries] == [
@@ -171,6 +172,7 @@ class TestTheHashChain:
             "due",
             "claim",
             "pause",
+            "resume",
             "plan",
             "sign",
             "send",

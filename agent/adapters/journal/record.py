@@ -6,9 +6,18 @@ from typing import Any
 from agent.adapters.journal.hash_chain import Note
 from agent.adapters.journal.image import Held, Image, StoredOperation
 from agent.adapters.journal.operation_text import operation_text, text_digest
-from agent.domain.errors import Bug, DuplicateOperation, StaleRecord
+from agent.domain.errors import Bug, DuplicateOperation, JobPaused, StaleRecord
 from agent.domain.journal import Change, JobRow
-from agent.domain.journal_step import CONSUMES, COUNTS, RELEASES, UNCOUNTS, check_room, next_sequence, step
+from agent.domain.journal_step import (
+    CONSUMES,
+    COUNTS,
+    LEAVES,
+    RELEASES,
+    UNCOUNTS,
+    check_room,
+    next_sequence,
+    step,
+)
 from agent.domain.occurrence import Inclusion, Nonce, Occurrence
 from agent.domain.operation import JournaledOperation, SignedOperation
 from agent.domain.states import Event
@@ -31,13 +40,12 @@ def append(image: Image, signed: SignedOperation, change: Change) -> tuple[Occur
     if change.event not in CARRIES_BYTES:
         raise Bug(f"{change.event} of occurrence {change.occurrence_id} signs nothing: record it")
     before = image.occurrence(change.occurrence_id)
-    effects = _decide(image, before, change)
+    effects = _decide(image, before, change, signed.user_op_hash)
     _check_operation(before, signed)
     if signed.user_op_hash in image.hashes:
         owner = image.hashes[signed.user_op_hash]
         raise DuplicateOperation(f"operation {signed.user_op_hash} is in the journal, for occurrence {owner}")
     stored = _stored(signed, change)
-    effects = replace(effects, after=replace(effects.after, user_op_hash=signed.user_op_hash))
     proof = {"user_op_hash": str(signed.user_op_hash), "operation": stored.digest}
     after = _write(image, before, effects, change, proof)
     image.put_operation(stored)
@@ -57,8 +65,10 @@ class _Effects:
     reservations: dict[str, Held | None]
 
 
-def _decide(image: Image, before: Occurrence, change: Change) -> _Effects:
-    after = step(before, change)
+def _decide(image: Image, before: Occurrence, change: Change, signed: Hash32 | None = None) -> _Effects:
+    after = step(before, change, signed)
+    if change.event in LEAVES and before.job_id in image.paused:
+        raise JobPaused(f"job {before.job_id} is paused")
     if change.nonce is not None:
         _check_lane(image, before, change.nonce)
     if change.event in COUNTS and change.inclusion is not None:

@@ -13,6 +13,7 @@ from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation, SignedOperation
 from agent.domain.states import State
 from agent.domain.units import ChainId, Timestamp
+from agent.ports import Journal
 
 
 class MemoryJournal:
@@ -23,6 +24,19 @@ class MemoryJournal:
         self._slots: dict[tuple[str, str], int] = {}
         self._operations: dict[int, list[JournaledOperation]] = {}
         self._entries: list[JournalEntry] = []
+        self._held_elsewhere: dict[str, int] = {}
+
+    @classmethod
+    async def rehearsing(cls, journal: Journal) -> "MemoryJournal":
+        """Return a journal that starts where another one stands and keeps all changes to itself."""
+        copy = cls()
+        for row in await journal.jobs(active_only=False):
+            copy._image.put_job(row)  # its own kind
+        for occurrence in await journal.occurrences(states=(State.DUE, State.CLAIMED)):
+            copy._image.put_occurrence(occurrence)
+        copy._held_elsewhere = await journal.reserved()
+        copy._keep()
+        return copy
 
     async def enroll(self, jobs: Sequence[Enrolment], at: Timestamp) -> tuple[JobRow, ...]:
         rows = enroll(self._image, jobs, at)
@@ -94,11 +108,11 @@ class MemoryJournal:
 
     async def reserved(self, at_block: dict[ChainId, int] | None = None) -> dict[str, int]:
         blocks = at_block or {}
-        sums: dict[str, int] = {}
+        sums = dict(self._held_elsewhere)
         for key, holders in self._image.reservations.items():
             amounts = [held.amount for held in holders.values() if held.counts_at(blocks.get(held.chain_id))]
             if amounts:
-                sums[key] = sum(amounts)
+                sums[key] = sums.get(key, 0) + sum(amounts)
         return sums
 
     async def entries(self, occurrence_id: int | None = None) -> tuple[JournalEntry, ...]:

@@ -11,7 +11,7 @@ from agent.adapters.journal.record import moves_lane
 from agent.adapters.sql import tables
 from agent.adapters.sql.rows import held_from_row, job_from_row, occurrence_from_row
 from agent.domain.journal import Change
-from agent.domain.journal_step import COUNTS, RELEASES, UNCOUNTS
+from agent.domain.journal_step import COUNTS, LEAVES, RELEASES, UNCOUNTS
 from agent.domain.states import IN_FLIGHT, Event, State
 from agent.domain.units import Hash32
 
@@ -63,6 +63,10 @@ def _load_occurrences(connection: Connection, image: Image, ids: set[int]) -> No
 def _load_lanes(connection: Connection, image: Image, changes: Sequence[Change]) -> None:
     moved = _jobs_of(image, (change for change in changes if moves_lane(change)))
     planned = _jobs_of(image, (change for change in changes if change.event is Event.PLAN))
+    leaving = _jobs_of(image, (change for change in changes if change.event in LEAVES))
+    if leaving:
+        query = select(tables.jobs.c.job_id).where(tables.jobs.c.paused, tables.jobs.c.job_id.in_(sorted(leaving)))
+        image.paused.update(connection.execute(query).scalars())
     if moved or planned:
         load_jobs(connection, image, moved | planned)
     if not planned:
