@@ -144,10 +144,15 @@ def usage_command(
 ) -> None:
     """Read every counter from the chain: used, reserved by operations in flight, limit, remaining."""
     from agent.bootstrap import World
+    from agent.cli.loading import load_definitions, settings_for
     from agent.cli.session_documents import usage_document
     from agent.cli.world import with_world
     from agent.commands.session_new import tokens_on
     from agent.commands.session_usage import session_named, session_usage
+
+    if name is not None:
+        # Before the store is opened, which may make it.
+        session_named(load_definitions(settings_for(config), with_jobs=False).sessions, name)
 
     async def read(world: World) -> "list[tuple[SessionUsage, Tokens]]":
         files = world.definitions
