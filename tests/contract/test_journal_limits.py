@@ -181,11 +181,11 @@ class TestTheHashChain:
             entry.previous_digest for entry in entries
         ]
         assert ("planned", "signed", row.id) == (
-            entries[5].from_state,
-            entries[5].to_state,
-            entries[5].occurrence_id,
+            entries[6].from_state,
+            entries[6].to_state,
+            entries[6].occurrence_id,
         )
-        assert list(entries[1:3] + entries[4:]) == list(await journal.entries(row.id))
+        assert list(entries[1:3] + entries[5:]) == list(await journal.entries(row.id))
         await journal.verify()
 
     async def test_an_unchanged_job_adds_nothing(self, journal: Journal) -> None:
