@@ -1,0 +1,272 @@
+"""An operator's day on the local chain, by the command as a process."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agent.devnet import chain
+from agent.devnet.devnet import Devnet
+from agent.domain.units import Timestamp
+from tests.acceptance.command import ROOT, Answer, sessionkeeper
+from tests.operator import Operator, an_operator
+
+DAY_S = 86_400
+STARTED_WITHIN_S = 30.0
+RENT = """\
+id: rent
+kind: subscription
+chain: 31337
+account: "{account}"
+session: main
+schedule: {interval: 1d, anchor: "2020-01-01T00:00:00Z"}
+spec: {amount: "10 USDC", payee: "{payee}"}
+grace: 6h
+reference: R-1
+"""
+
+
+@pytest.fixture
+async def operator(devnet: Devnet, tmp_path: Path) -> Operator:
+    return await an_operator(devnet, tmp_path, [RENT])
+
+
+async def command(operator: Operator, *arguments: str) -> Answer:
+    return await asyncio.to_thread(sessionkeeper, *arguments, "-c", str(operator.config))
+
+
+async def document(operator: Operator, *arguments: str) -> Any:  # noqa: ANN401  # a JSON document
+    answer = await command(operator, *arguments, "--json")
+    assert answer.code == 0, answer.err
+    return answer.json
+
+
+async def next_day(operator: Operator) -> None:
+    now = await chain.block_time(operator.devnet)
+    await chain.move_time_to(operator.devnet, Timestamp((now // DAY_S + 1) * DAY_S + 60))
+
+
+def limit(limits: list[dict[str, Any]], unit: str) -> dict[str, Any]:
+    (found,) = [item for item in limits if item["unit"] == unit]
+    return found
+
+
+async def test_doctor_finds_everything_in_place(operator: Operator) -> None:
+    found = (await document(operator, "doctor"))["findings"]
+
+    assert {finding["level"] for finding in found} == {"ok"}
+    names = {finding["name"] for finding in found}
+    assert {
+        "store",
+        "key worker",
+        "chain 31337 rpc",
+        "chain 31337 entry_point_0_7",
+        "chain 31337 multicall3",
+        "chain 31337 smart_session",
+        "chain 31337 usage_limit_policy",
+        "chain 31337 token USDC",
+        "session main enabled",
+        "session main expiry",
+        "session main gas funds",
+    } <= names
+    assert any(name.startswith("chain 31337 bundler") for name in names)
+
+
+async def test_doctor_names_what_is_wrong_and_what_to_do(operator: Operator) -> None:
+    (operator.folder / "keys" / "worker.key").chmod(0o644)
+    text = operator.config.read_text().replace("decimals: 6", "decimals: 18")
+    operator.config.write_text(text)
+
+    answer = await command(operator, "doctor", "--json")
+
+    failed = {item["name"]: item for item in answer.json["findings"] if item["level"] == "fail"}
+    assert answer.code == 3
+    assert failed.keys() == {"key worker", "chain 31337 token USDC"}
+    assert "chmod 600" in failed["key worker"]["remedy"]
+    assert failed["chain 31337 token USDC"]["message"] == "the chain says 6 decimals, the configuration 18"
+
+
+async def test_doctor_says_once_that_the_node_is_gone(operator: Operator) -> None:
+    text = operator.config.read_text().replace(
+        operator.devnet.rpc_url, "http://127.0.0.1:9/canary-path-0123456789"
+    )
+    operator.config.write_text(text)
+
+    answer = await command(operator, "doctor", "--json")
+
+    failed = [item["name"] for item in answer.json["findings"] if item["level"] == "fail"]
+    assert (answer.code, failed) == (7, ["chain 31337 rpc"])
+    assert "canary-path" not in answer.out + answer.err
+
+
+async def test_plan_shows_each_fire_and_what_it_leaves(operator: Operator) -> None:
+    found = await document(operator, "plan", "--count", "3")
+
+    assert found["changes"] == [{"job": "rent", "kind": "new"}]
+    assert [fire["would"] for fire in found["fires"]] == ["send"] * 3
+    due = [fire["due_at"] for fire in found["fires"]]
+    assert [later - earlier for earlier, later in pairwise(due)] == [DAY_S, DAY_S]
+    assert [limit(fire["leaves"], "uses")["remaining"] for fire in found["fires"]] == [19, 18, 17]
+    assert [limit(fire["leaves"], "token")["remaining"] for fire in found["fires"]] == [
+        990_000_000,
+        980_000_000,
+        970_000_000,
+    ]
+    assert all(fire["gas_cost_wei"] > 0 and fire["time_zone"] == "UTC" for fire in found["fires"])
+    assert (await command(operator, "plan", "--exit-code")).code == 4
+
+
+async def test_plan_shows_the_fire_that_the_session_has_no_room_for(devnet: Devnet, tmp_path: Path) -> None:
+    operator = await an_operator(devnet, tmp_path, [RENT], spending=25_000_000)
+
+    fires = (await document(operator, "plan", "--count", "3"))["fires"]
+
+    assert [(fire["would"], fire["code"]) for fire in fires] == [
+        ("send", None),
+        ("send", None),
+        ("refuse", "spending_limit"),
+    ]
+
+
+async def test_paid_period_is_in_status_runs_and_jobs(operator: Operator) -> None:
+    await command(operator, "run", "--once")
+    await next_day(operator)
+
+    ran = await command(operator, "run", "--once")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert_json_lines_without(ran.err, operator.session_key)
+    (run,) = (await document(operator, "runs", "list"))["runs"]
+    assert (run["job"], run["state"], run["code"]) == ("rent", "final_ok", None)
+    detail = await document(operator, "runs", "show", str(run["id"]))
+    assert [operation["user_op_hash"] for operation in detail["operations"]] == [run["user_op_hash"]]
+    assert [entry["event"] for entry in detail["history"]][:5] == ["due", "claim", "plan", "sign", "send"]
+    status = await document(operator, "status")
+    assert (status["mode"], status["runs"], status["in_flight"], status["held"]) == (
+        "live",
+        {"final_ok": 1},
+        [],
+        [],
+    )
+    assert limit(status["sessions"][0]["limits"], "token")["used"] == 10_000_000
+    assert status["chains"][0]["problem"] is None
+    (job,) = (await document(operator, "jobs", "list"))["jobs"]
+    assert (job["condition"], job["next_sequence"], job["reference"]) == ("active", 1, "R-1")
+    assert (await command(operator, "plan", "--exit-code")).code == 0
+
+
+async def test_finished_run_cannot_be_resolved_and_unknown_ones_are_not_found(operator: Operator) -> None:
+    await command(operator, "run", "--once")
+    await next_day(operator)
+    await command(operator, "run", "--once")
+
+    resolve = ("runs", "resolve", "1", "--paid", "--reason", "seen")
+    answers = [
+        await command(operator, *resolve),
+        await command(operator, "runs", "resolve", "1"),
+        await command(operator, "runs", "show", "99"),
+        await command(operator, "jobs", "show", "nobody"),
+        await command(operator, "jobs", "pause", "nobody"),
+    ]
+
+    assert [answer.code for answer in answers] == [6, 2, 5, 5, 5]
+    assert answers[0].err.startswith("not_resolvable run 1 is final_ok")
+
+
+async def test_paused_job_pays_nothing_until_it_is_resumed(operator: Operator) -> None:
+    await command(operator, "run", "--once")
+    await document(operator, "jobs", "pause", "rent", "--reason", "owner asked")
+    await next_day(operator)
+
+    await command(operator, "run", "--once")
+
+    shown = await document(operator, "jobs", "show", "rent")
+    assert (shown["condition"], shown["pause_reason"], shown["recent"]) == ("paused", "owner asked", [])
+    await document(operator, "jobs", "resume", "rent")
+    await command(operator, "run", "--once")
+    assert [run["state"] for run in (await document(operator, "runs", "list"))["runs"]] == ["final_ok"]
+
+
+async def test_looking_makes_no_store(operator: Operator) -> None:
+    for arguments in (("status",), ("jobs", "list"), ("runs", "list"), ("plan",), ("doctor",)):
+        await document(operator, *arguments)
+
+    assert not (operator.folder / "state").exists()
+
+
+async def test_second_worker_on_a_store_is_refused(operator: Operator) -> None:
+    async with a_worker(operator):
+        answer = await command(operator, "run", "--once")
+
+    assert answer.code == 75
+    assert answer.err.startswith("store_in_use ") or "\nstore_in_use " in answer.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+async def test_worker_serves_its_pages_and_drains_on_a_signal(
+    operator: Operator, number: signal.Signals, code: int
+) -> None:
+    async with a_worker(operator) as (process, url):
+        page = await ready_page(url)
+        process.send_signal(number)
+        assert await asyncio.to_thread(process.wait, 30) == code
+
+    assert 'sessionkeeper_build_info{mode="live"' in page
+    assert "sessionkeeper_chain_head_number" in page
+
+
+@asynccontextmanager
+async def a_worker(operator: Operator) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agent", "run", "-c", str(operator.config)],
+        cwd=ROOT,
+        env=os.environ | {"SESSIONKEEPER_WEB_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await ready_page(url)
+        yield process, url
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+async def ready_page(url: str) -> str:
+    """Wait until the worker is ready, and return its metrics."""
+    async with asyncio.timeout(STARTED_WITHIN_S), aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(url + "/readyz") as ready, session.get(url + "/metrics") as metrics:
+                    if ready.status == 200:
+                        return await metrics.text()
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def assert_json_lines_without(text: str, secret: bytes) -> None:
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {"recovered", "started"} <= {line["event"] for line in lines}
+    assert all(line["mode"] == "live" for line in lines)
+    assert secret.hex() not in text
