@@ -39,14 +39,40 @@ class Followed:
     outcome: Occurrence | BaseException
 
 
-async def follow(services: Services, chain: ChainContext, flights: Sequence[Flight]) -> tuple[Followed, ...]:
+class LogScan:
+    """Remembers up to which final block each occurrence is known not to be in the logs."""
+
+    def __init__(self) -> None:
+        self._unseen_to: dict[int, int] = {}
+
+    def first_block(self, flights: Sequence[Flight]) -> int:
+        """Return the first block that may hold anything new about these flights."""
+        return min(map(self._first_of, flights))
+
+    def unseen(self, flights: Sequence[Flight], final_block: int) -> None:
+        """Note flights that no block up to the head holds; what is final cannot change any more.
+
+        One that was seen is not noted: should writing it down fail, it must be found again.
+        """
+        self._unseen_to = {flight.occurrence.id: final_block for flight in flights}
+
+    def _first_of(self, flight: Flight) -> int:
+        if flight.occurrence.inclusion is not None:
+            return flight.occurrence.inclusion.block_number
+        planned = min(operation.planned_at_block for operation in flight.operations)
+        return max(planned, self._unseen_to.get(flight.occurrence.id, -1) + 1)
+
+
+async def follow(
+    services: Services, chain: ChainContext, flights: Sequence[Flight], scan: LogScan
+) -> tuple[Followed, ...]:
     """Look at the chain once for all flights and journal what happened; return what changed or failed.
 
     Raises ChainUnavailable: then nothing was learned, and nothing is changed.
     """
     if not flights:
         return ()
-    evidence = await _evidence(chain, flights)
+    evidence = await _evidence(chain, flights, scan)
     now = await services.clock.now()
     # Together, so that the journal commits them as a group; one that fails does not stop its neighbours.
     outcomes = await asyncio.gather(
@@ -65,12 +91,13 @@ async def _one(services: Services, flight: Flight, seen: Evidence, now: Timestam
     return await _act(services, flight, verdict, now)
 
 
-async def _evidence(chain: ChainContext, flights: Sequence[Flight]) -> dict[int, Evidence]:
+async def _evidence(chain: ChainContext, flights: Sequence[Flight], scan: LogScan) -> dict[int, Evidence]:
     # Final before head: a block final now cannot be missing from logs read afterwards.
     final = await chain.reader.finalized()
     head = await chain.reader.block("latest")
     sequences = await _sequences(chain, flights, final)
-    seen = await _seen(chain, flights, head)
+    seen = await _seen(chain, flights, scan.first_block(flights), head)
+    scan.unseen([flight for flight in flights if _newest(flight, seen) is None], final.number)
     return {
         flight.occurrence.id: Evidence(
             inclusion=_newest(flight, seen),
@@ -82,9 +109,10 @@ async def _evidence(chain: ChainContext, flights: Sequence[Flight]) -> dict[int,
     }
 
 
-async def _seen(chain: ChainContext, flights: Sequence[Flight], head: Block) -> dict[Hash32, Inclusion]:
+async def _seen(
+    chain: ChainContext, flights: Sequence[Flight], first: int, head: Block
+) -> dict[Hash32, Inclusion]:
     hashes = [operation.user_op_hash for flight in flights for operation in flight.operations]
-    first = min(operation.planned_at_block for flight in flights for operation in flight.operations)
     return await inclusions(chain.reader, chain.entry_point, hashes, min(first, head.number), head.number)
 
 

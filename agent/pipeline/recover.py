@@ -18,18 +18,17 @@ async def recover(services: Services) -> tuple[Occurrence, ...]:
     may be on chain: `follow` looks there first and only then sends the same bytes.
     """
     left = await services.journal.occurrences(states=OPEN_STATES)
-    return tuple([await _taken_up(services, occurrence) for occurrence in left])
+    return tuple([await unplan(services, row) if row.state is State.PLANNED else row for row in left])
 
 
-async def _taken_up(services: Services, occurrence: Occurrence) -> Occurrence:
-    if occurrence.state is not State.PLANNED:
-        return occurrence
+async def unplan(services: Services, occurrence: Occurrence) -> Occurrence:
+    """Give the nonce and the reservations of a plan back that was interrupted before it was signed."""
     change = change_of(
         occurrence,
         Event.UNPLAN,
         await services.clock.now(),
-        code="restarted",
-        reason="the worker stopped before anything was signed",
+        code="interrupted",
+        reason="the work on it ended before anything was signed",
         reservations=(),
     )
     return await services.journal.record(change)

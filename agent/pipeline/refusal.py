@@ -8,7 +8,9 @@ from agent.domain.errors import (
     AgentError,
     BundlerRejected,
     EntryPointRejected,
+    NotFound,
     Refused,
+    StaleRecord,
     Unavailable,
 )
 from agent.domain.evaluation import NextBlock, Skip, Stop, Wait
@@ -72,7 +74,7 @@ def from_evaluation(evaluation: Wait | NextBlock | Skip | Stop, now: Timestamp) 
 
 
 def from_error(error: AgentError, due_at: Timestamp, now: Timestamp) -> NotNow:
-    """Return what an error before the first send means for the occurrence."""
+    """Return what an error before the first send means; raises one that is about the record itself."""
     if isinstance(error, Stuck):
         return NotNow(Event.HOLD, error.code, str(error))
     if isinstance(error, BundlerRejected):
@@ -81,7 +83,9 @@ def from_error(error: AgentError, due_at: Timestamp, now: Timestamp) -> NotNow:
         return _later(_code(error), str(error), due_at, now)
     if isinstance(error, (Defer, Refused, Unavailable)):
         return _later(error.code, str(error), due_at, now)
-    raise error
+    if isinstance(error, (StaleRecord, NotFound)):
+        raise error
+    return NotNow(Event.HOLD, error.code, str(error))
 
 
 def _bundler(error: BundlerRejected, due_at: Timestamp, now: Timestamp) -> NotNow:

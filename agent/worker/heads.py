@@ -9,7 +9,7 @@ from agent.domain.occurrence import Occurrence
 from agent.domain.states import IN_FLIGHT, State
 from agent.domain.units import ChainId
 from agent.pipeline.context import ChainContext, JobContext, Services
-from agent.pipeline.follow import Flight, Followed, follow
+from agent.pipeline.follow import Flight, Followed, LogScan, follow
 from agent.pipeline.recover import flight
 from agent.ports import Block
 from agent.telemetry.health import Health
@@ -41,6 +41,7 @@ class Heads:
         self._observer = observer
         self._health = health
         self._head: Block | None = None
+        self._scan = LogScan()
 
     @property
     def chain_id(self) -> ChainId:
@@ -68,7 +69,7 @@ class Heads:
         """Follow everything in flight once."""
         flights = await self._flights()
         try:
-            results = await follow(self._services, self._chain, flights)
+            results = await follow(self._services, self._chain, flights, self._scan)
         except Unavailable as error:
             log.warning("follow_failed", chain=self.chain_id, code=error.code, reason=str(error))
             return

@@ -12,6 +12,7 @@ from agent.domain.units import Timestamp
 from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.occurrence import pay
+from agent.pipeline.recover import unplan
 from agent.pipeline.settle import after_the_end
 from agent.worker.board import Board
 from agent.worker.observer import Observer
@@ -72,6 +73,21 @@ class Lanes:
                         pass
                 except AgentError as error:
                     log.warning("lane_stopped", code=error.code, reason=str(error))
+                except Exception:
+                    log.exception("lane_broken")
+                    await self._hold(job_id)
+
+    async def _hold(self, job_id: str) -> None:
+        """Set a job aside that the code could not cope with: the others go on, a person looks."""
+        for known in self._board.of_job(job_id)[:1]:
+            occurrence = await self._services.journal.occurrence(known.id)
+            if occurrence.state in READY or occurrence.state is State.PLANNED:
+                now = await self._services.clock.now()
+                reason = "an unexpected error, see the log"
+                occurrence = await self._services.journal.record(
+                    change_of(occurrence, Event.HOLD, now, code="internal_error", reason=reason)
+                )
+            self._board.put(occurrence)
 
     async def _step(self, job_id: str) -> bool:
         """Take the job's first open occurrence one step; return whether there may be more to do now."""
@@ -98,6 +114,9 @@ class Lanes:
             after = await self._services.journal.record(change)
             self._observer.changed(job, occurrence, after)
             return after
+        if occurrence.state is State.PLANNED:
+            # No other task plans for this job: whoever did was interrupted.
+            return await unplan(self._services, occurrence)
         if occurrence.state not in READY or occurrence.not_before > now:
             return None
         with structlog.contextvars.bound_contextvars(occurrence=occurrence.id, slot=occurrence.slot):
