@@ -57,6 +57,9 @@ def read_books(file: Path) -> Books:
         return Books((), {})
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'operations'").fetchall():
+            return Books((), {})
         rows = connection.execute("SELECT * FROM occurrences ORDER BY id").fetchall()
         records = connection.execute("SELECT record FROM operations ORDER BY position").fetchall()
     signed = [_signed(json.loads(record["record"])) for record in records]

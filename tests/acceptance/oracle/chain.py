@@ -57,8 +57,7 @@ class Outflow:
 def session_operations(node: Node, account: str) -> list[Operation]:
     """Return the account's operations under Smart Sessions lanes, in the chain's order."""
     logs = node.logs(ENTRY_POINT, [OPERATION_EVENT, None, topic(account)])
-    found = (_operation(node, account, log) for log in logs)
-    return [operation for operation in found if f"{operation.nonce_key:x}".endswith(SMART_SESSION)]
+    return [_operation(node, account, log) for log in logs if _is_of_session(log)]
 
 
 def outflows(node: Node, token: str, account: str) -> list[Outflow]:
@@ -69,6 +68,11 @@ def outflows(node: Node, token: str, account: str) -> list[Outflow]:
 def topic(address: str) -> str:
     """Return an address as a log's topic."""
     return "0x" + address.removeprefix("0x").lower().rjust(64, "0")
+
+
+def _is_of_session(log: Mapping[str, Any]) -> bool:
+    # The nonce is the first word of the data; its key, all but 64 bits, ends with the validator.
+    return str(log["data"])[2 : 2 + 48].endswith(SMART_SESSION)
 
 
 def _operation(node: Node, account: str, log: Mapping[str, Any]) -> Operation:

@@ -1,0 +1,241 @@
+"""A configuration folder whose job pays from an account of its own, and real workers on it."""
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from textwrap import dedent
+
+from agent.commands.session_need import Wish
+from agent.commands.session_new import Times, new_sessions, write_sessions
+from agent.definitions.drafts import read_drafts
+from agent.definitions.loader import load
+from agent.devnet import chain
+from agent.devnet.accounts import SmartAccount, address_of, create_nexus_account, install_and_enable
+from agent.devnet.devnet import Devnet
+from agent.devnet.processes import Program, running_program
+from agent.devnet.tokens import mint_usdc
+from agent.domain.units import Address, Hash32, Timestamp
+from tests.acceptance.oracle import Finding, examine
+from tests.acceptance.oracle.books import Books, Row, read_books
+from tests.devnet import a_key
+
+USDC = 10**6
+TIMEOUT_S = 60.0
+POLL_S = 0.05
+DAILY = 'calendar: daily\n  at: "00:00"\n  time_zone: UTC'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One folder, its account and who is paid."""
+
+    devnet: Devnet
+    folder: Path
+    account: SmartAccount
+    payee: Address
+
+    @property
+    def books(self) -> Books:
+        """The journal as it stands."""
+        return read_books(self.folder / "state" / "journal.db")
+
+    def row(self, slot: str, job: str = "rent") -> Row | None:
+        """What the journal says of a slot."""
+        return self.books.row(job, slot)
+
+    def is_paid(self, *slots: str) -> bool:
+        """Tell whether these slots are final and settled by the books."""
+        rows = [self.row(slot) for slot in slots]
+        return all(row is not None and row.state == "final_ok" and row.settled for row in rows)
+
+    def is_in(self, slot: str, *states: str) -> bool:
+        """Tell whether the books have the slot in one of these states."""
+        row = self.row(slot)
+        return row is not None and row.state in states
+
+    def findings(self, *, unpaid: tuple[str, ...] = (), until: int | None = None) -> list[Finding]:
+        """Ask the oracle."""
+        return examine(self.folder, self.devnet.rpc_url, unpaid=unpaid, until=until)
+
+    @property
+    def log(self) -> str:
+        """What all workers of this folder printed."""
+        return "".join(file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log")))
+
+
+async def a_stage(
+    devnet: Devnet,
+    folder: Path,
+    *,
+    start: str,
+    usdc: int = 1_000 * USDC,
+    amount: str = "10 USDC",
+    schedule: str = DAILY,
+    terms: str = "",
+    spec: str = "",
+    payee: Address | None = None,
+    periods: int = 30,
+) -> Stage:
+    """Make an account with USDC, a job `rent` and a granted session for it."""
+    key = a_key()
+    account = await create_nexus_account(devnet, a_key())
+    stage = Stage(devnet, folder, account, payee or address_of(a_key()))
+    write_config(stage, key)
+    write_job(stage, start=start, amount=amount, schedule=schedule, terms=terms, spec=spec)
+    if usdc:
+        await mint_usdc(devnet, account.address, usdc)
+    await grant(stage, periods)
+    return stage
+
+
+def write_config(stage: Stage, key: bytes, *, mode: str = "live") -> None:
+    """Write sessionkeeper.yaml and the raw key file."""
+    for name in ("keys", "jobs", "sessions"):
+        (stage.folder / name).mkdir(parents=True, exist_ok=True)
+    key_file = stage.folder / "keys" / "worker.key"
+    key_file.touch(mode=0o600)
+    key_file.write_text("0x" + key.hex() + "\n")
+    devnet = stage.devnet
+    text = f"""
+        schema_version: 1
+        mode: {mode}
+        clock: chain
+        chains:
+          - id: 31337
+            rpc: "{devnet.rpc_url}"
+            bundler: "{devnet.bundler_url}"
+            finality: finalized
+            tokens:
+              USDC: {{address: "{devnet.usdc}", decimals: 6}}
+            fees: {{max_fee_per_gas: "100 gwei", max_cost: "0.1 ether"}}
+        keys:
+          worker: {{address: "{address_of(key)}", raw: keys/worker.key}}
+        store: "sqlite:///state/journal.db"
+        web: {{port: 0}}
+    """
+    (stage.folder / "sessionkeeper.yaml").write_text(dedent(text))
+
+
+def write_job(
+    stage: Stage,
+    *,
+    start: str,
+    amount: str = "10 USDC",
+    schedule: str = DAILY,
+    terms: str = "",
+    spec: str = "",
+) -> None:
+    """Write, or write anew, the job."""
+    lines = [
+        "id: rent",
+        "kind: subscription",
+        "chain: 31337",
+        f'account: "{stage.account.address}"',
+        "session: rent",
+        "schedule:",
+        f"  {schedule}",
+        f"  start: {start}",
+        "spec:",
+        f'  amount: "{amount}"',
+        f'  payee: "{stage.payee}"',
+        *([f"  {spec}"] if spec else []),
+        *([terms] if terms else []),
+    ]
+    (stage.folder / "jobs" / "rent.yaml").write_text("\n".join(lines) + "\n")
+
+
+async def grant(stage: Stage, periods: int = 30, file: str = "rent.yaml") -> None:
+    """Derive the sessions of a job file as `sessions new` does, and enable them as their owner."""
+    definitions = load(stage.folder, {}, with_jobs=False)
+    drafts = read_drafts(definitions, file, "nexus")
+    times = Times(await chain.block_time(stage.devnet), Timestamp(int(time.time())))
+    made = new_sessions(
+        definitions, drafts, None, Wish(periods), times, lambda: Hash32(secrets.token_bytes(32))
+    )
+    write_sessions(made)
+    for new in made:
+        if new.definition.account == stage.account.address:
+            await install_and_enable(stage.devnet, stage.account, [new.definition.session])
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A running worker process."""
+
+    stage: Stage
+    program: Program
+
+    async def until(self, happened: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+        """Wait for a condition; raise AssertionError when the worker ends or the time is over."""
+        await until(lambda: happened() or self._has_ended(), self.stage, timeout_s=timeout_s)
+        assert happened(), (
+            f"the worker ended with {self.program.process.returncode}: {self.stage.log[-3000:]}"
+        )
+
+    async def end(self, timeout_s: float = TIMEOUT_S) -> int:
+        """Wait until it ends and return its exit code."""
+        await until(self._has_ended, self.stage, timeout_s=timeout_s)
+        return int(self.program.process.returncode)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.program.process.kill()
+        self.program.process.wait()
+
+    async def stop(self) -> int:
+        """Ask it to drain and return its exit code."""
+        self.program.process.terminate()
+        return await self.end()
+
+    def _has_ended(self) -> bool:
+        return self.program.process.poll() is not None
+
+
+@contextmanager
+def worker(stage: Stage, *arguments: str, module: str = "agent") -> Iterator[Worker]:
+    """Run the agent's worker, or another module's, on the folder until the block ends."""
+    command = ["run"] if module == "agent" else []
+    words = [sys.executable, "-m", module, *command, "-c", str(stage.folder), *arguments]
+    number = len(list(stage.folder.glob("*.log")))
+    with running_program("worker", words, stage.folder / f"{number:03}.log", clean_environment()) as program:
+        yield Worker(stage, program)
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without the operator's own variables."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("SESSIONKEEPER_")}
+
+
+async def run_once(stage: Stage, *arguments: str) -> int:
+    """Run `sessionkeeper run --once` to its end and return its exit code."""
+    with worker(stage, "--once", *arguments) as running:
+        return await running.end()
+
+
+async def until(happened: Callable[[], bool], *stages: Stage, timeout_s: float = TIMEOUT_S) -> None:
+    """Wait for a condition; raise AssertionError with the workers' last words."""
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        if time.monotonic() > deadline:
+            logs = "\n".join(f"{stage.folder.name}: {stage.log[-3000:]}" for stage in stages)
+            raise AssertionError(f"did not happen within {timeout_s} s:\n{logs}")
+        await asyncio.sleep(POLL_S)
+
+
+async def next_days(devnet: Devnet, number: int) -> list[str]:
+    """Return the names of the next days by chain time."""
+    today = datetime.fromtimestamp(await chain.block_time(devnet), UTC).date()
+    return [(today + timedelta(days=1 + place)).isoformat() for place in range(number)]
+
+
+async def move_to(devnet: Devnet, day: str, hour: int = 0) -> None:
+    """Move chain time to an hour of a day (UTC)."""
+    at = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=hour)
+    await chain.move_time_to(devnet, Timestamp(int(at.timestamp())))
