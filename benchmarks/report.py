@@ -22,6 +22,11 @@ def row_of_costs(name: str, ours: float, peer: float, unit: str) -> Row:
     return Row(name, round(ours, 3), round(peer, 3), round(peer / ours, 3), unit)
 
 
+def row_of_rates(name: str, ours: float, peer: float, unit: str) -> Row:
+    """Return a row in which more is better."""
+    return Row(name, round(ours, 3), round(peer, 3), round(ours / peer, 3), unit)
+
+
 def cpu_us(work: Callable[[], object]) -> float:
     """Return the CPU time of the call in microseconds: another process on the core does not count."""
     start = time.process_time_ns()

@@ -12,6 +12,9 @@ from agent.domain.errors import IllegalTransition
 class State(StrEnum):
     """Where an occurrence stands."""
 
+    # Enum's own hash is a Python call, and the table is asked several times a change.
+    __hash__ = str.__hash__
+
     DUE = "due"  #: its slot has come, nobody works on it yet
     CLAIMED = "claimed"  #: the worker works on it; nothing is decided
     PLANNED = "planned"  #: calls, limits and (nonce key, sequence) are fixed
@@ -40,6 +43,8 @@ WAITS_FOR_PERSON = frozenset({State.HELD, State.FOREIGN})
 
 class Event(StrEnum):
     """What happened to an occurrence."""
+
+    __hash__ = str.__hash__
 
     CLAIM = "claim"
     POSTPONE = "postpone"

@@ -59,6 +59,8 @@ class Image:
     occurrences: dict[int, Occurrence] = field(default_factory=dict)
     holders: dict[str, set[int]] = field(default_factory=dict)
     """Occurrences that hold their job's lane."""
+    paused: set[str] = field(default_factory=set)
+    """Jobs that are paused."""
     reservations: dict[str, dict[int, Held]] = field(default_factory=dict)
     """By limit key, then occurrence."""
     held_keys: dict[int, set[str]] = field(default_factory=dict)
@@ -82,7 +84,9 @@ class Image:
 
     def put_job(self, row: JobRow) -> JobRow:
         """Keep the row, its cursor and its lane's next sequence."""
-        self.jobs[row.enrolment.job_id] = self.writes.jobs[row.enrolment.job_id] = row
+        job_id = row.enrolment.job_id
+        self.jobs[job_id] = self.writes.jobs[job_id] = row
+        (self.paused.add if row.paused else self.paused.discard)(job_id)
         return row
 
     def put_occurrence(self, row: Occurrence) -> Occurrence:

@@ -65,7 +65,9 @@ def _load_lanes(connection: Connection, image: Image, changes: Sequence[Change])
     planned = _jobs_of(image, (change for change in changes if change.event is Event.PLAN))
     leaving = _jobs_of(image, (change for change in changes if change.event in LEAVES))
     if leaving:
-        query = select(tables.jobs.c.job_id).where(tables.jobs.c.paused, tables.jobs.c.job_id.in_(sorted(leaving)))
+        query = select(tables.jobs.c.job_id).where(
+            tables.jobs.c.paused, tables.jobs.c.job_id.in_(sorted(leaving))
+        )
         image.paused.update(connection.execute(query).scalars())
     if moved or planned:
         load_jobs(connection, image, moved | planned)

@@ -1,4 +1,4 @@
-"""Rows into records and back."""
+"""Rows into records, and back into values as the drivers take them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,32 +14,52 @@ from agent.domain.states import State
 from agent.domain.units import Hash32, Wei
 
 Values = dict[str, Any]
+"""Addresses and hashes as plain bytes, uint256 as 32 bytes."""
+
+STATES = {state.value: state for state in State}
 Record = Row[*tuple[Any, ...]]
 
 
 def occurrence_from_row(row: Record) -> Occurrence:
-    """Read a row of `occurrences`."""
+    """Read a row of `occurrences`, whose columns are the record's fields in order."""
+    (
+        row_id,
+        job_id,
+        slot,
+        ordinal,
+        due_at,
+        state,
+        attempt,
+        version,
+        chain_id,
+        account,
+        held_from,
+        code,
+        reason,
+        not_before,
+    ) = row[:14]
+    key, sequence, user_op_hash, inclusion, settled, created_at, updated_at = row[14:]
     return Occurrence(
-        id=row.id,
-        job_id=row.job_id,
-        slot=row.slot,
-        ordinal=row.ordinal,
-        due_at=row.due_at,
-        state=State(row.state),
-        attempt=row.attempt,
-        version=row.version,
-        chain_id=row.chain_id,
-        account=row.account,
-        held_from=None if row.held_from is None else State(row.held_from),
-        code=row.code,
-        reason=row.reason,
-        not_before=row.not_before,
-        nonce=None if row.nonce_key is None else Nonce(row.nonce_key, row.nonce_sequence),
-        user_op_hash=row.user_op_hash,
-        inclusion=None if row.inclusion is None else _inclusion(row.inclusion),
-        settled=row.settled,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
+        row_id,
+        job_id,
+        slot,
+        ordinal,
+        due_at,
+        STATES[state],
+        attempt,
+        version,
+        chain_id,
+        account,
+        STATES.get(held_from),
+        code,
+        reason,
+        not_before,
+        None if key is None else Nonce(key, sequence),
+        user_op_hash,
+        None if inclusion is None else _inclusion(inclusion),
+        settled,
+        created_at,
+        updated_at,
     )
 
 
@@ -52,7 +72,7 @@ def new_occurrence_values(row: Occurrence) -> Values:
         "ordinal": row.ordinal,
         "due_at": row.due_at,
         "chain_id": row.chain_id,
-        "account": row.account,
+        "account": bytes(row.account),
         "created_at": row.created_at,
         **occurrence_values(row),
     }
@@ -68,9 +88,9 @@ def occurrence_values(row: Occurrence) -> Values:
         "code": row.code,
         "reason": row.reason,
         "not_before": row.not_before,
-        "nonce_key": None if row.nonce is None else row.nonce.key,
-        "nonce_sequence": None if row.nonce is None else row.nonce.sequence,
-        "user_op_hash": row.user_op_hash,
+        "nonce_key": None if row.nonce is None else word(row.nonce.key),
+        "nonce_sequence": None if row.nonce is None else word(row.nonce.sequence),
+        "user_op_hash": None if row.user_op_hash is None else bytes(row.user_op_hash),
         "inclusion": None if row.inclusion is None else orjson.dumps(inclusion_form(row.inclusion)).decode(),
         "settled": row.settled,
         "updated_at": row.updated_at,
@@ -121,10 +141,10 @@ def lane_values(row: JobRow) -> Values:
     return {
         "job_id": row.enrolment.job_id,
         "chain_id": row.enrolment.chain_id,
-        "account": row.enrolment.account,
-        "entry_point": row.enrolment.entry_point,
-        "nonce_key": row.enrolment.nonce_key,
-        "next_sequence": row.next_sequence,
+        "account": bytes(row.enrolment.account),
+        "entry_point": bytes(row.enrolment.entry_point),
+        "nonce_key": word(row.enrolment.nonce_key),
+        "next_sequence": word(row.next_sequence),
     }
 
 
@@ -132,13 +152,13 @@ def operation_values(stored: StoredOperation, position: int) -> Values:
     """Write a row of `operations`."""
     operation = stored.operation
     return {
-        "user_op_hash": operation.user_op_hash,
+        "user_op_hash": bytes(operation.user_op_hash),
         "position": position,
         "occurrence_id": operation.occurrence_id,
-        "account": operation.operation.sender,
-        "entry_point": operation.entry_point,
-        "nonce_key": operation.nonce.key,
-        "sequence": operation.nonce.sequence,
+        "account": bytes(operation.operation.sender),
+        "entry_point": bytes(operation.entry_point),
+        "nonce_key": word(operation.nonce.key),
+        "sequence": word(operation.nonce.sequence),
         "record": stored.text,
         "digest": stored.digest,
     }
@@ -150,7 +170,7 @@ def reservation_values(occurrence_id: int, limit_key: str, held: Held) -> Values
         "occurrence_id": occurrence_id,
         "limit_key": limit_key,
         "chain_id": held.chain_id,
-        "amount": held.amount,
+        "amount": word(held.amount),
         "counted_in_block": held.counted_in_block,
     }
 
@@ -167,7 +187,22 @@ def entry_from_row(row: Record) -> JournalEntry:
 
 def entry_values(entry: JournalEntry) -> Values:
     """Write a row of `entries`."""
-    return {name: getattr(entry, name) for name in JournalEntry.__slots__}
+    return {
+        "sequence": entry.sequence,
+        "at": entry.at,
+        "occurrence_id": entry.occurrence_id,
+        "event": entry.event,
+        "from_state": entry.from_state,
+        "to_state": entry.to_state,
+        "data": entry.data,
+        "previous_digest": entry.previous_digest,
+        "digest": entry.digest,
+    }
+
+
+def word(number: int) -> bytes:
+    """Write a uint256."""
+    return number.to_bytes(32, "big")
 
 
 def _inclusion(text: str) -> Inclusion:

@@ -1,13 +1,16 @@
 """Write back what a batch of commands changed, each kind in one statement."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 
 from agent.adapters.journal.image import Held, Writes
 from agent.adapters.sql import tables
+from agent.adapters.sql.bulk import run_many
 from agent.adapters.sql.rows import (
     cursor_values,
     entry_values,
@@ -23,6 +26,8 @@ from agent.domain.occurrence import Occurrence
 
 _UPDATE_OCCURRENCE = update(tables.occurrences).where(tables.occurrences.c.id == bindparam("row_id"))
 _UPDATE_JOB = update(tables.jobs).where(tables.jobs.c.job_id == bindparam("row_id"))
+_INSERT_OPERATION = insert(tables.operations)
+_INSERT_ENTRY = insert(tables.entries)
 _DELETE_RESERVATION = delete(tables.reservations).where(
     tables.reservations.c.occurrence_id == bindparam("owner"),
     tables.reservations.c.limit_key == bindparam("key"),
@@ -36,15 +41,15 @@ def save(connection: Connection, writes: Writes) -> None:
         _upsert(connection, tables.jobs, [job_values(row) for row in writes.jobs.values()])
     if writes.occurrences:
         rows = [{"row_id": row.id, **occurrence_values(row)} for row in writes.occurrences.values()]
-        connection.execute(_UPDATE_OCCURRENCE, rows)
+        run_many(connection, _UPDATE_OCCURRENCE, rows)
     if writes.reservations:
         _save_reservations(connection, writes.reservations)
     if writes.operations:
         first = writes.entries[0].sequence
         rows = [operation_values(stored, first + place) for place, stored in enumerate(writes.operations)]
-        connection.execute(insert(tables.operations), rows)
+        run_many(connection, _INSERT_OPERATION, rows)
     if writes.entries:
-        connection.execute(insert(tables.entries), [entry_values(entry) for entry in writes.entries])
+        run_many(connection, _INSERT_ENTRY, [entry_values(entry) for entry in writes.entries])
 
 
 def save_new(connection: Connection, rows: list[Occurrence]) -> list[Occurrence]:
@@ -52,10 +57,8 @@ def save_new(connection: Connection, rows: list[Occurrence]) -> list[Occurrence]
     if not rows:
         return rows
     values = [new_occurrence_values(row) for row in rows]
-    statement = _insert(connection, tables.occurrences).on_conflict_do_nothing(
-        index_elements=["job_id", "slot"]
-    )
-    if connection.execute(statement, values).rowcount == len(rows):
+    statement = _insert_new_occurrence(connection.dialect.name)
+    if run_many(connection, statement, values) == len(rows):
         return rows
     inserted = select(tables.occurrences.c.id).where(tables.occurrences.c.id >= rows[0].id)
     ids = set(connection.execute(inserted).scalars())
@@ -66,7 +69,7 @@ def save_cursors(connection: Connection, jobs: Iterable[JobRow]) -> None:
     """Move the jobs to their next slots."""
     rows = [{"row_id": row.enrolment.job_id, **cursor_values(row)} for row in jobs]
     if rows:
-        connection.execute(_UPDATE_JOB, rows)
+        run_many(connection, _UPDATE_JOB, rows)
 
 
 def _save_reservations(connection: Connection, changed: dict[tuple[int, str], Held | None]) -> None:
@@ -75,15 +78,25 @@ def _save_reservations(connection: Connection, changed: dict[tuple[int, str], He
     if kept:
         _upsert(connection, tables.reservations, kept)
     if gone:
-        connection.execute(_DELETE_RESERVATION, gone)
+        run_many(connection, _DELETE_RESERVATION, gone)
 
 
 def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    statement = _insert(connection, table)
+    run_many(connection, _upsert_statement(table, connection.dialect.name), rows)
+
+
+@cache
+def _upsert_statement(table: Table, dialect: str) -> UpdateBase:
+    statement = _insert(table, dialect)
     keys = [column.name for column in table.primary_key]
     others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+@cache
+def _insert_new_occurrence(dialect: str) -> UpdateBase:
+    return _insert(tables.occurrences, dialect).on_conflict_do_nothing(index_elements=["job_id", "slot"])
+
+
+def _insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
