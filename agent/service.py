@@ -1,7 +1,7 @@
 """The worker as a service: start-up checks, the worker, its web side, and the order in which they end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import structlog
@@ -18,6 +18,7 @@ from agent.web.serve import listen, serve
 from agent.worker import Worker
 from agent.worker.enrol import enrol
 from agent.worker.observer import Observer
+from agent.worker.watch import keep_watch
 
 log = structlog.get_logger()
 
@@ -49,7 +50,8 @@ async def serve_worker(
                 "started", jobs=len(world.jobs), chains=sorted(world.chains), mode=definitions.mode.value
             )
             notifier.ready(f"{len(world.jobs)} jobs")
-            await (worker.run_once() if once else worker.run())
+            async with _beside(keep_watch(world.chains.values(), health, notifier), "watch"):
+                await (worker.run_once() if once else worker.run())
             notifier.stopping()
     log.info("stopped")
 
@@ -65,9 +67,16 @@ async def _web(
         yield
         return
     listener = listen(host, port, allow_remote=web.allow_remote or settings.web_allow_remote)
-    serving = asyncio.create_task(serve(create_app(metrics, health), listener), name="web")
+    async with _beside(serve(create_app(metrics, health), listener), "web"):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """Run a task while the body runs."""
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

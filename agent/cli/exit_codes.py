@@ -58,7 +58,13 @@ BY_CODE: dict[str, ExitCode] = {
     "session_not_enabled": ExitCode.SESSION,
     "session_expired": ExitCode.SESSION,
     "session_not_started": ExitCode.SESSION,
-    "limit_exhausted": ExitCode.LIMIT,
+    "session_changed": ExitCode.SESSION,
+    "spending_limit": ExitCode.LIMIT,
+    "usage_limit": ExitCode.LIMIT,
+    "value_limit": ExitCode.LIMIT,
+    "gas_limit": ExitCode.LIMIT,
+    "cost_limit": ExitCode.LIMIT,
+    "argument_limit": ExitCode.LIMIT,
     "reverted": ExitCode.REVERTED,
 }
 

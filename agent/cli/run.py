@@ -1,6 +1,7 @@
 """`sessionkeeper run`: the worker."""
 
 import asyncio
+from resource import RLIMIT_CORE, setrlimit
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,8 @@ def run_command(
     from agent.cli.loading import load_definitions, settings_for
     from agent.definitions.config import Mode
 
+    # A core file would hold the session keys.
+    setrlimit(RLIMIT_CORE, (0, 0))
     settings = settings_for(config)
     definitions = load_definitions(settings)
     dry = dry_run or definitions.mode is Mode.DRY_RUN

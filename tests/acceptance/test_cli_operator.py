@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -219,6 +220,7 @@ async def test_worker_serves_its_pages_and_drains_on_a_signal(
 ) -> None:
     async with a_worker(operator) as (process, url):
         page = await ready_page(url)
+        assert leaves_no_core(process.pid)
         process.send_signal(number)
         assert await asyncio.to_thread(process.wait, 30) == code
 
@@ -257,6 +259,12 @@ async def ready_page(url: str) -> str:
             except aiohttp.ClientConnectionError:
                 pass
             await asyncio.sleep(0.1)
+
+
+def leaves_no_core(process_id: int) -> bool:
+    """Whether a crash would leave no core file, which would hold the session keys."""
+    limits = Path(f"/proc/{process_id}/limits")
+    return not limits.exists() or re.search(r"core file size +0 +0 ", limits.read_text()) is not None
 
 
 def free_port() -> int:
