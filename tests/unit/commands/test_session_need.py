@@ -103,7 +103,7 @@ def test_local_chain_s_session_outlives_the_wall_clock() -> None:
 def test_gas_follows_the_job_s_caps() -> None:
     need = need_of(a_draft(a_job(max_gas=700_000, max_cost_wei=10**14)), Wish(headroom=1))
     assert (need.gas, need.cost_wei) == (ESTIMATE_GAS + 4 * 700_000, 4 * 10**14)
-    assert need_of(a_draft(), Wish(headroom=0)).gas == 3 * GAS_PER_OPERATION
+    assert need_of(a_draft(), Wish(headroom=0)).gas == 3 * GAS_PER_OPERATION + ESTIMATE_GAS
 
 
 def test_jobs_that_pay_the_same_share_one_action() -> None:
