@@ -1,5 +1,6 @@
 """What a benchmark reports: ours and a peer's figure, taken in the same run."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +33,12 @@ def cpu_us(work: Callable[[], object]) -> float:
     start = time.process_time_ns()
     work()
     return (time.process_time_ns() - start) / 1_000
+
+
+def settle_memory() -> None:
+    """Keep what the preparation made out of the collector's sight: no contestant pays for its traversal."""
+    gc.collect()
+    gc.freeze()
 
 
 def interleaved(rounds: int, contestants: Sequence[Callable[[], float]]) -> list[float]:

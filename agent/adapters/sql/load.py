@@ -11,7 +11,7 @@ from agent.adapters.journal.record import moves_lane
 from agent.adapters.sql import tables
 from agent.adapters.sql.rows import held_from_row, job_from_row, occurrence_from_row
 from agent.domain.journal import Change
-from agent.domain.journal_step import COUNTS, LEAVES, RELEASES, UNCOUNTS
+from agent.domain.journal_step import COUNTS, RELEASES, UNCOUNTS
 from agent.domain.states import IN_FLIGHT, Event, State
 from agent.domain.units import Hash32
 
@@ -20,6 +20,7 @@ JOBS = select(
     *(column for column in tables.lanes.c if column.name != "job_id"),
 ).join_from(tables.jobs, tables.lanes)
 
+_WITH_PAUSE = select(tables.occurrences, tables.jobs.c.paused).join_from(tables.occurrences, tables.jobs)
 _MAY_HOLD = [state.value for state in (State.PLANNED, State.HELD, *sorted(IN_FLIGHT))]
 _TOUCHES_RESERVATIONS = RELEASES | COUNTS | UNCOUNTS
 _TAIL = (
@@ -55,20 +56,16 @@ def load_for_changes(connection: Connection, tail: Tail, commands: Sequence[Reco
 
 
 def _load_occurrences(connection: Connection, image: Image, ids: set[int]) -> None:
-    query = select(tables.occurrences).where(tables.occurrences.c.id.in_(sorted(ids)))
+    query = _WITH_PAUSE.where(tables.occurrences.c.id.in_(sorted(ids)))
     for row in connection.execute(query):
-        image.load_occurrence(occurrence_from_row(row))
+        occurrence = image.load_occurrence(occurrence_from_row(row))
+        if row[-1]:
+            image.paused.add(occurrence.job_id)
 
 
 def _load_lanes(connection: Connection, image: Image, changes: Sequence[Change]) -> None:
     moved = _jobs_of(image, (change for change in changes if moves_lane(change)))
     planned = _jobs_of(image, (change for change in changes if change.event is Event.PLAN))
-    leaving = _jobs_of(image, (change for change in changes if change.event in LEAVES))
-    if leaving:
-        query = select(tables.jobs.c.job_id).where(
-            tables.jobs.c.paused, tables.jobs.c.job_id.in_(sorted(leaving))
-        )
-        image.paused.update(connection.execute(query).scalars())
     if moved or planned:
         load_jobs(connection, image, moved | planned)
     if not planned:

@@ -38,7 +38,7 @@ def occurrence_from_row(row: Record) -> Occurrence:
         reason,
         not_before,
     ) = row[:14]
-    key, sequence, user_op_hash, inclusion, settled, created_at, updated_at = row[14:]
+    key, sequence, user_op_hash, inclusion, settled, created_at, updated_at = row[14:21]
     return Occurrence(
         row_id,
         job_id,
