@@ -23,10 +23,10 @@ def list_command(
 ) -> None:
     """List runs, the newest first."""
     from agent.cli.present import RUN_COLUMNS, run_cells, run_document
-    from agent.cli.world import with_books
+    from agent.cli.world import with_world
     from agent.commands.runs import list_runs
 
-    runs = with_books(config, lambda books: list_runs(books.journal, job, state, limit))
+    runs = with_world(config, lambda world: list_runs(world.services.journal, job, state, limit))
     if as_json:
         show_json({"runs": [run_document(run) for run in runs]})
     else:
@@ -37,10 +37,10 @@ def list_command(
 def show_command(run_id: RunArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one run: its operations and everything that happened to it."""
     from agent.cli.present import moment, run_detail, run_document
-    from agent.cli.world import with_books
+    from agent.cli.world import with_world
     from agent.commands.runs import show_run
 
-    run = with_books(config, lambda books: show_run(books.journal, run_id))
+    run = with_world(config, lambda world: show_run(world.services.journal, run_id))
     if as_json:
         show_json(run_detail(run))
         return
