@@ -32,9 +32,9 @@ def open_keystore(path: Path, password: bytes, expected: Address | None) -> Loca
     document = _parse(path, read_private(path))
     try:
         with _recursion_limit_kept():
-            from eth_keyfile.keyfile import decode_keyfile_json
+            from eth_account import Account
 
-            secret = decode_keyfile_json(document, password)
+            secret = bytes(Account.decrypt(document, _text(password)))
     except ValueError as error:
         if "MAC mismatch" in str(error):
             raise WrongPassword(f"the password does not open {path}") from None
@@ -49,10 +49,10 @@ def create_keystore(path: Path, password: bytes, *, light: bool = False) -> Addr
     secret = secrets.token_bytes(32)
     address = signer_for(secret, str(path), None).address
     with _recursion_limit_kept():
-        from eth_keyfile.keyfile import create_keyfile_json
+        from eth_account import Account
 
-        document = create_keyfile_json(
-            secret, password, kdf="scrypt", iterations=SCRYPT_LIGHT if light else SCRYPT_STRONG
+        document = Account.encrypt(
+            secret, _text(password), kdf="scrypt", iterations=SCRYPT_LIGHT if light else SCRYPT_STRONG
         )
     write_private(path, json.dumps(document, indent=2).encode() + b"\n")
     return address
@@ -65,6 +65,13 @@ def keystore_address(path: Path) -> Address:
         return Address.from_hex("0x" + str(address).removeprefix("0x"))
     except ValueError:
         raise KeyFileError(f"{path} names no address") from None
+
+
+def _text(password: bytes) -> str:
+    try:
+        return password.decode()
+    except UnicodeDecodeError:
+        raise WrongPassword("the password is not UTF-8 text") from None
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def _check_work(path: Path, document: dict[str, Any]) -> None:
 
 @contextmanager
 def _recursion_limit_kept() -> Iterator[None]:
-    # py_ecc, which eth_keyfile imports, raises the limit to 100,000 for the whole process:
+    # py_ecc, which eth_account imports, raises the limit to 100,000 for the whole process:
     # a deeply nested file would then cost seconds instead of one clean error.
     limit = sys.getrecursionlimit()
     try:
