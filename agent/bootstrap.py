@@ -15,6 +15,7 @@ from agent.adapters.memory import MemoryJournal
 from agent.adapters.sql import is_there, open_journal
 from agent.definitions.config import ClockKind
 from agent.definitions.records import ChainDefinition, Definitions
+from agent.definitions.session_validators import owner_of
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.call import Call
 from agent.domain.errors import ConfigError, SettingsError
@@ -25,7 +26,6 @@ from agent.erc7579.accounts import ACCOUNT_KINDS, derived_lane, nonce_key
 from agent.pipeline.context import ChainContext, JobContext, Services, SessionContext
 from agent.ports import CallFailed, Clock, Journal, SessionSigner
 from agent.settings import Settings
-from agent.smart_sessions.signature import flavour_of
 from jobs import erc20
 
 DEVNET = ChainId(31337)
@@ -119,7 +119,8 @@ def key_files() -> LocalKeyFiles:
 
 def key_openers(settings: Settings, definitions: Definitions) -> dict[str, Callable[[], SessionSigner]]:
     """Return how to open each session's key; opening raises KeyFileError, WrongKey, WrongPassword."""
-    chains = {session.key: session.chain_id for session in definitions.sessions.values()}
+    sessions = definitions.sessions.values()
+    chains = {name: session.chain_id for session in sessions for name in session.keys}
     return {
         name: partial(_signer, settings, definitions, name, chain_id)
         for name, chain_id in sorted(chains.items())
@@ -176,7 +177,7 @@ def _clock(definitions: Definitions, chains: Mapping[ChainId, ChainContext]) -> 
 
 
 def _signers(settings: Settings, definitions: Definitions) -> dict[str, SessionSigner]:
-    used = {definitions.sessions[job.session].key for job in definitions.jobs.values()}
+    used = {name for job in definitions.jobs.values() for name in definitions.sessions[job.session].keys}
     openers = key_openers(settings, definitions)
     return {name: openers[name]() for name in sorted(used)}
 
@@ -190,36 +191,41 @@ def _jobs(
     chains: Mapping[ChainId, ChainContext],
     signers: Mapping[str, SessionSigner],
 ) -> dict[str, JobContext]:
-    contexts = {}
-    for job in definitions.jobs.values():
-        session = definitions.sessions[job.session]
-        if session.key in signers:
-            contexts[job.id] = _job(definitions, job, chains[job.chain_id], session, signers[session.key])
-    return contexts
+    used = {job.session: definitions.sessions[job.session] for job in definitions.jobs.values()}
+    granted = {
+        name: _granted(session, signers)
+        for name, session in used.items()
+        if signers.keys() >= set(session.keys)
+    }
+    return {
+        job.id: _job(definitions, job, chains[job.chain_id], granted[job.session])
+        for job in definitions.jobs.values()
+        if job.session in granted
+    }
 
 
-def _job(
-    definitions: Definitions,
-    job: JobDefinition,
-    chain: ChainContext,
-    session: SessionDefinition,
-    signer: SessionSigner,
-) -> JobContext:
-    account = ACCOUNT_KINDS[job.account_kind]
-    lane = derived_lane(account, job.chain_id, job.id) if job.lane is None else job.lane
-    granted = SessionContext(
+def _granted(session: SessionDefinition, signers: Mapping[str, SessionSigner]) -> SessionContext:
+    owner = owner_of(session.session)
+    return SessionContext(
         session.name,
         session.session,
         session.permission_id,
         session.smart_session,
-        flavour_of(session.session.session_validator),
-        signer,
+        owner,
+        tuple(signers[name] for name in session.keys[: owner.threshold]),
     )
+
+
+def _job(
+    definitions: Definitions, job: JobDefinition, chain: ChainContext, session: SessionContext
+) -> JobContext:
+    account = ACCOUNT_KINDS[job.account_kind]
+    lane = derived_lane(account, job.chain_id, job.id) if job.lane is None else job.lane
     return JobContext(
         definition=job,
         kind=definitions.kinds[job.kind],
         chain=chain,
-        session=granted,
+        session=session,
         account_kind=account,
         nonce_key=nonce_key(account, session.smart_session, lane),
         caps=job.fees,

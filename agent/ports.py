@@ -138,10 +138,12 @@ class SessionSigner(Protocol):
     """Holds one session key. Computes nothing about policies; signs what the pipeline journals next."""
 
     @property
-    def address(self) -> Address: ...
+    def address(self) -> Address:
+        """The key's; of a P-256 key `P256Point.address`."""
+        ...
 
     async def sign_hash(self, user_op_hash: Hash32) -> bytes:
-        """Return the 65-byte r, s, v (27 or 28) over the raw hash."""
+        """Sign the 32 bytes as they are: 65 bytes r, s, v (27 or 28), of a P-256 key 64 bytes r, s (low)."""
         ...
 
 

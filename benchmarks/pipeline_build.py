@@ -23,6 +23,7 @@ from agent.pipeline.context import ChainContext, JobContext, SessionContext
 from agent.pipeline.price import check_caps
 from agent.pipeline.sign import INNER_OFFSET, prove, unproven_operation
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
+from agent.smart_sessions.owners.threshold import ThresholdOwner
 from agent.smart_sessions.signature import SignatureFlavour
 from benchmarks.orders import ENTRY_POINT, Order
 from jobs import KINDS
@@ -97,8 +98,8 @@ class Ours:
             Session(OWNABLE_VALIDATOR, b"", ZERO_HASH),
             order.permission_id,
             SMART_SESSION,
-            SignatureFlavour.RAW,
-            self._signer,
+            ThresholdOwner(1, (self._signer.address,), SignatureFlavour.RAW),
+            (self._signer,),
         )
         chain = ChainContext(NOT_USED, (), ENTRY_POINT, EntryPointVersion.V07)
         job = JobContext(definition, KINDS["subscription"], chain, session, NEXUS, order.nonce_key, CAPS)

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from agent.definitions.agent_file import AgentFile
 from agent.definitions.chain_files import DEVNET
 from agent.definitions.mistakes import did_you_mean
+from agent.definitions.session_validators import owner_of
 from agent.definitions.sessions import SessionDefinition
-from agent.definitions.source import Document, Report
-from agent.domain.job import JobDefinition
+from agent.definitions.source import Document, Report, entries
+from agent.domain.job import JobDefinition, Place
 from agent.domain.units import Address
 from agent.erc7579.accounts import ACCOUNT_KINDS, derived_lane
-from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, OWNABLE_VALIDATOR_BETA, OWNABLE_VALIDATOR_V0
-
-_KEY_IN_INIT_DATA = {OWNABLE_VALIDATOR, OWNABLE_VALIDATOR_BETA, OWNABLE_VALIDATOR_V0}
+from agent.smart_sessions.owners import SessionOwner
 
 
 def check_session(session: SessionDefinition, agent: AgentFile, document: Document, report: Report) -> None:
@@ -21,25 +20,56 @@ def check_session(session: SessionDefinition, agent: AgentFile, document: Docume
         fix = did_you_mean(str(session.chain_id), map(str, agent.chains))
         message = f"sessionkeeper.yaml has no chain {session.chain_id}"
         report.add(document.place(("chain",)), "unknown_chain", message, fix)
-    if session.key not in agent.key_names:
-        fix = did_you_mean(session.key, agent.key_names)
-        message = f"sessionkeeper.yaml has no key {session.key!r}"
-        report.add(document.place(("key",)), "unknown_session_key", message, fix)
-    key = agent.keys.get(session.key)
+    owner = _owner(session, document, report)
+    for name in session.keys:
+        _check_key(name, session, owner, agent, document, report)
+    if len(set(session.keys)) < len(session.keys):
+        report.add(
+            document.place(("keys",)),
+            "duplicate_session_key",
+            "a key stands here twice",
+            "name each key once",
+        )
+    elif owner is not None and len(session.keys) < owner.threshold:
+        message = f"{owner.threshold} of {len(owner.keys)} owners must sign, {len(session.keys)} are named"
+        report.add(_place(document), "too_few_session_keys", message, "add the keys under keys:")
+
+
+def _owner(session: SessionDefinition, document: Document, report: Report) -> SessionOwner | None:
+    try:
+        return owner_of(session.session)
+    except ValueError as error:
+        place = document.place(("session", "sessionValidatorInitData"))
+        report.add(place, "session_owner", str(error), "ask the owner for a session the agent can sign for")
+        return None
+
+
+def _check_key(
+    name: str,
+    session: SessionDefinition,
+    owner: SessionOwner | None,
+    agent: AgentFile,
+    document: Document,
+    report: Report,
+) -> None:
+    if name not in agent.key_names:
+        fix = did_you_mean(name, agent.key_names)
+        message = f"sessionkeeper.yaml has no key {name!r}"
+        report.add(_place(document), "unknown_session_key", message, fix)
+    key = agent.keys.get(name)
     if key is None:
         return
     if key.raw is not None and session.chain_id != DEVNET:
-        message = f"the key {session.key} is a bare file, which only the devnet may use"
-        report.add(
-            document.place(("key",)), "raw_key_off_devnet", message, "make a keystore: sessionkeeper keys new"
-        )
-    granted = session.session
-    owners = granted.session_validator_init_data
-    if granted.session_validator in _KEY_IN_INIT_DATA and owners.find(key.address) < 0:
-        message = f"the session is not for the key {session.key} ({key.address})"
-        report.add(
-            document.place(("key",)), "session_of_other_key", message, "name the key it was granted to"
-        )
+        message = f"the key {name} is a bare file, which only the devnet may use"
+        fix = "make a keystore: sessionkeeper keys new"
+        report.add(_place(document), "raw_key_off_devnet", message, fix)
+    if owner is not None and key.address not in owner.keys:
+        message = f"the session is not for the key {name} ({key.address})"
+        report.add(_place(document), "session_of_other_key", message, "name the key it was granted to")
+
+
+def _place(document: Document) -> Place:
+    return document.place(("keys",) if "keys" in entries(document.root) else ("key",))
 
 
 def check_jobs(jobs: Sequence[JobDefinition], report: Report) -> None:

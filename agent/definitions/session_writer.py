@@ -19,7 +19,8 @@ def _lines(definition: SessionDefinition, comments: Sequence[str]) -> Iterator[s
     yield f"name: {definition.name}"
     yield f"chain: {definition.chain_id}"
     yield f'account: {{address: "{definition.account}", kind: {definition.account_kind}}}'
-    yield f"key: {definition.key}"
+    names = definition.keys
+    yield f"key: {names[0]}" if len(names) == 1 else f"keys: [{', '.join(names)}]"
     yield f'smart_session: "{definition.smart_session}"'
     yield f'permission_id: "{definition.permission_id}"'
     yield "session:"

@@ -37,6 +37,13 @@ class SessionDefinition:
     session: Session
     permission_id: Hash32
     place: Place
+    cosigners: tuple[str, ...] = ()
+    """Keys that sign beside `key`, where the owner of the session is several."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key named, in the order of the file: the first ones sign, up to the owner's threshold."""
+        return (self.key, *self.cosigners)
 
     @property
     def expires_at(self) -> Timestamp | None:
@@ -139,7 +146,10 @@ class SessionFields(Fields):
     name: IdField = Field(description="What jobs call the session.")
     chain: IntegerField = Field(description="Id of the chain it was granted on.")
     account: AccountFields = Field(description="Who granted it.")
-    key: IdField = Field(description="Name of the session key in sessionkeeper.yaml.")
+    key: IdField | None = Field(None, description="Name of the session key in sessionkeeper.yaml.")
+    keys: tuple[IdField, ...] = Field(
+        default=(), description="In place of key: those that sign together, as many as the threshold first."
+    )
     smart_session: AddressField = Field(
         default=str(SMART_SESSION),
         validate_default=True,
@@ -154,6 +164,9 @@ def session_from(document: Document, report: Report) -> SessionDefinition | None
     fields = validate(SessionFields, document.root, Within(document, ()), report)
     if len(fields) < len(SessionFields.model_fields):
         return None
+    if (fields["key"] is None) == (not fields["keys"]):
+        report.add(document.place(()), "session_key", "the session names not one key", "give key: or keys:")
+        return None
     definition = _definition(fields, document)
     computed = permission_id(definition.session)
     if computed != definition.permission_id:
@@ -166,12 +179,14 @@ def session_from(document: Document, report: Report) -> SessionDefinition | None
 
 def _definition(fields: Mapping[str, Any], document: Document) -> SessionDefinition:
     account: AccountFields = fields["account"]
+    first, *others = fields["keys"] or (fields["key"],)
     return SessionDefinition(
         name=fields["name"],
         chain_id=ChainId(fields["chain"]),
         account=account.address,
         account_kind=account.kind,
-        key=fields["key"],
+        key=first,
+        cosigners=tuple(others),
         smart_session=fields["smart_session"],
         session=fields["session"].value(),
         permission_id=fields["permission_id"],

@@ -8,7 +8,7 @@ from agent.domain.units import Address, Hash32
 from agent.erc4337.version import EntryPointVersion
 from agent.erc7579.accounts import AccountKind
 from agent.ports import Bundler, ChainReader, Clock, Journal, SessionSigner
-from agent.smart_sessions.signature import SignatureFlavour
+from agent.smart_sessions.owners import SessionOwner
 from jobs.kind import AnyKind
 
 
@@ -24,15 +24,16 @@ class ChainContext:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """A session as it was granted, and the key that signs under it."""
+    """A session as it was granted, and the keys that sign under it."""
 
     name: str
     session: Session
     permission_id: Hash32
     smart_session: Address
     """The module it was granted on."""
-    flavour: SignatureFlavour
-    signer: SessionSigner
+    owner: SessionOwner
+    signers: tuple[SessionSigner, ...]
+    """As many as the owner's threshold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Settle gas and fees, inside every cap."""
 
+from dataclasses import replace
+
 from agent.domain.errors import BundlerRejected, BundlerUnavailable, FeeAboveCap
 from agent.domain.job import FeeCaps
 from agent.domain.operation import DraftOperation, Fees, GasLimits, with_gas
@@ -27,7 +29,8 @@ async def price(job: JobContext, draft: DraftOperation, block: Block) -> UserOpe
     suggestion = await job.chain.reader.priority_fee()
     agreed = fees(block.base_fee_per_gas, suggestion, await _floor(bundler), job.caps)
     estimate = await bundler.estimate(draft.operation, draft.entry_point)
-    operation = with_gas(draft.operation, with_margins(estimate), agreed)
+    needed = with_owner(estimate, job.session.owner.verification_gas)
+    operation = with_gas(draft.operation, with_margins(needed), agreed)
     check_caps(operation, job.caps)
     return operation
 
@@ -53,6 +56,11 @@ def fees(base_fee_wei: Wei, suggestion_wei: Wei, floor: tuple[Wei, Wei] | None, 
     _refuse_above("max fee per gas", lowest_wei, caps.max_fee_per_gas_wei)
     cap_wei = caps.max_fee_per_gas_wei
     return Fees(Wei(wanted_wei if cap_wei is None else min(wanted_wei, cap_wei)), Wei(priority_wei))
+
+
+def with_owner(estimate: GasLimits, verification_gas: Gas) -> GasLimits:
+    """Return the estimate with what the session's owner costs beyond the stub it was made with."""
+    return replace(estimate, verification_gas_limit=Gas(estimate.verification_gas_limit + verification_gas))
 
 
 def with_margins(estimate: GasLimits) -> GasLimits:

@@ -80,14 +80,6 @@ def signed_hash(user_op_hash: Hash32, flavour: SignatureFlavour) -> Hash32:
     return Hash32(keccak256(_PERSONAL_PREFIX + user_op_hash))
 
 
-def flavour_of(session_validator: Address) -> SignatureFlavour:
-    """Return the flavour that validator wants; raise ValueError for a validator the agent does not know."""
-    flavour = FLAVOURS.get(session_validator)
-    if flavour is None:
-        raise ValueError(f"session validator {session_validator} is not one the agent can sign for")
-    return flavour
-
-
 def owners_init_data(threshold: int, owners: Sequence[Address]) -> bytes:
     """Encode the owners of an OwnableValidator; raise ValueError for a set that could never sign.
 

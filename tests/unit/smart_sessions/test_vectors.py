@@ -21,11 +21,11 @@ from agent.smart_sessions.digest import (
 from agent.smart_sessions.encoding import decode_session, enable_sessions_call, encode_session
 from agent.smart_sessions.session_json import session_from_json, session_to_json
 from agent.smart_sessions.signature import (
+    FLAVOURS,
     EnableSession,
     SignatureFlavour,
     enable_blob,
     enable_signature,
-    flavour_of,
     signed_hash,
     use_signature,
 )
@@ -169,7 +169,7 @@ def test_session_key_signatures_and_their_flavours() -> None:
     assert raw == bytes_from_hex(KEY_SIGNATURE["raw"])
     assert sign(personal) == bytes_from_hex(KEY_SIGNATURE["eth191_v27"])
     assert sign(personal, shift=31) == bytes_from_hex(KEY_SIGNATURE["eth191_v_plus_4"])
-    assert flavour_of(OWNABLE_VALIDATOR) is SignatureFlavour.RAW
+    assert FLAVOURS[OWNABLE_VALIDATOR] is SignatureFlavour.RAW
 
 
 def test_use_signature() -> None:
@@ -178,8 +178,3 @@ def test_use_signature() -> None:
     assert use_signature(permission, bytes_from_hex(KEY_SIGNATURE["raw"])) == bytes_from_hex(
         KEY_SIGNATURE["use_mode"]
     )
-
-
-def test_unknown_session_validator_has_no_flavour() -> None:
-    with pytest.raises(ValueError, match="not one the agent can sign for"):
-        flavour_of(Address(bytes(20)))
