@@ -17,6 +17,8 @@ USAGE = SESSION_CONTRACTS["UsageLimitPolicy"]
 VALUE = SESSION_CONTRACTS["ValueLimitPolicy"]
 UNI_ACTION = SESSION_CONTRACTS["UniActionPolicy"]
 SIMPLE_GAS = SESSION_CONTRACTS["SimpleGasPolicy"]
+ARG = SESSION_CONTRACTS["ArgPolicy"]
+WHITELIST = SESSION_CONTRACTS["ContractWhitelistPolicy"]
 
 EQUAL, AT_MOST = 0, 4
 
@@ -53,6 +55,27 @@ def rule(condition: int, offset: int, reference: int, limit: int | None = None) 
 def uni_action(*rules: list[int], value_limit_wei: int = 0) -> PolicyData:
     words = [value_limit_wei, len(rules), *itertools.chain(*rules)]
     return PolicyData(UNI_ACTION, b"".join(word.to_bytes(32, "big") for word in words).ljust(98 * 32, b"\0"))
+
+
+def arg(*rules: list[int], nodes: list[int], value_limit_wei: int = 0) -> PolicyData:
+    """Ask the last of these packed nodes."""
+    listed = [
+        (c, offset, bool(limited), ref.to_bytes(32, "big"), use) for c, offset, limited, ref, *use in rules
+    ]
+    types = "(uint256,(uint8,(uint8,uint64,bool,bytes32,(uint256,uint256))[],uint256[]))"
+    return PolicyData(ARG, encode([types], [(value_limit_wei, (len(nodes) - 1, listed, nodes))]))
+
+
+def rule_node(rule_index: int) -> int:
+    return rule_index << 2
+
+
+def or_node(left: int, right: int) -> int:
+    return 3 | left << 10 | right << 18
+
+
+def whitelist(*targets: Address) -> PolicyData:
+    return PolicyData(WHITELIST, b"".join(targets))
 
 
 def transfers(devnet: Devnet, *policies: PolicyData) -> ActionData:

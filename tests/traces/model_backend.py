@@ -8,6 +8,8 @@ from agent.smart_sessions.addresses import SMART_SESSION
 from agent.smart_sessions.management import Management
 from agent.smart_sessions.model import Model
 from agent.smart_sessions.policies import (
+    arg,
+    contract_whitelist,
     erc20_spending_limit,
     simple_gas,
     time_frame,
@@ -119,6 +121,21 @@ def _rules(state: Any, _: list[str]) -> dict[str, Any]:  # noqa: ANN401 - one po
     }
 
 
+def _tree(state: Any, _: list[str]) -> dict[str, Any]:  # noqa: ANN401 - one policy's state
+    if state is None:
+        return {"valueLimitPerUse": "0x0", "rootNodeIndex": 0, "nodes": 0, "used": []}
+    return {
+        "valueLimitPerUse": hex(state.config.value_limit_per_use_wei),
+        "rootNodeIndex": state.config.root,
+        "nodes": len(state.config.nodes),
+        "used": [hex(rule.used) for rule in state.config.rules],
+    }
+
+
+def _listed(state: Any, args: list[str]) -> bool:  # noqa: ANN401 - one policy's state
+    return Address.from_hex(args[0]) in (state or ())
+
+
 def _gas(state: Any, _: list[str]) -> list[str]:  # noqa: ANN401 - one policy's state
     return ["0x0"] * 4 if state is None else _counter(state.gas, []) + _counter(state.cost, [])
 
@@ -128,6 +145,8 @@ def _window(state: Any, _: list[str]) -> str:  # noqa: ANN401 - one policy's sta
 
 
 _POLICY_VIEWS: dict[Address, Callable[[Any, list[str]], Any]] = {
+    arg.ADDRESS: _tree,
+    contract_whitelist.ADDRESS: _listed,
     erc20_spending_limit.ADDRESS: _token,
     simple_gas.ADDRESS: _gas,
     time_frame.ADDRESS: _window,

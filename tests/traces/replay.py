@@ -10,12 +10,6 @@ from typing import Any
 from tests.traces.backend import Backend, BackendFactory, Sequence, Step
 
 SHOWN = 10
-LATER_POLICIES = frozenset(
-    (
-        "0x0000000000167ede64d8751daacddc0312565a73",  # ArgPolicy
-        "0x0000000000d79359d85e62796104d7ae863ffacb",  # ContractWhitelistPolicy
-    )
-)
 
 
 @dataclass
@@ -24,7 +18,7 @@ class Report:
 
     steps: int = 0
     skipped: int = 0
-    """Steps of sequences that need a policy the project does not have."""
+    """Steps of sequences that need a contract which is not there."""
     disagreements: dict[tuple[int, int], list[dict[str, Any]]] = field(default_factory=dict)
     """By sequence and step."""
 
@@ -61,13 +55,10 @@ def sequences_in(path: Path) -> Iterator[Sequence]:
 
 
 def replay_all(sequences: Iterable[Sequence], factory: BackendFactory) -> Report:
-    """Replay every sequence whose policies are known."""
+    """Replay every sequence."""
     report = Report()
     for sequence in sequences:
-        if is_known(sequence):
-            replay(sequence, factory(sequence), report)
-        else:
-            report.skipped += len(sequence["steps"])
+        replay(sequence, factory(sequence), report)
     return report
 
 
@@ -97,22 +88,6 @@ def differences(step: Step, backend: Backend) -> Iterator[dict[str, Any]]:
 def same_value(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
     """Compare JSON values; the case of hex digits says nothing."""
     return bool(_lower(one) == _lower(other))
-
-
-def is_known(sequence: Sequence) -> bool:
-    """Tell whether the sequence needs only policies the project has."""
-    return LATER_POLICIES.isdisjoint(policy.lower() for policy in _policies(sequence))
-
-
-def _policies(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON values
-    if isinstance(value, dict):
-        if "initData" in value:
-            yield value["policy"]
-        for item in value.values():
-            yield from _policies(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _policies(item)
 
 
 def _lower(value: Any) -> Any:  # noqa: ANN401 - JSON values

@@ -2,6 +2,8 @@
 
 from agent.domain.units import Address
 from agent.smart_sessions.policies import (
+    arg,
+    contract_whitelist,
     erc20_spending_limit,
     simple_gas,
     sudo,
@@ -10,6 +12,8 @@ from agent.smart_sessions.policies import (
     usage_limit,
     value_limit,
 )
+from agent.smart_sessions.policies.arg import ArgPolicy
+from agent.smart_sessions.policies.contract_whitelist import ContractWhitelistPolicy
 from agent.smart_sessions.policies.erc20_spending_limit import ERC20SpendingLimitPolicy
 from agent.smart_sessions.policies.policy import Policy
 from agent.smart_sessions.policies.simple_gas import SimpleGasPolicy
@@ -27,6 +31,8 @@ _KNOWN: tuple[Policy, ...] = (
     UsageLimitPolicy(usage_limit.ADDRESS),
     ValueLimitPolicy(value_limit.ADDRESS),
     UniActionPolicy(uni_action.ADDRESS),
+    ArgPolicy(arg.ADDRESS),
+    ContractWhitelistPolicy(contract_whitelist.ADDRESS),
     SimpleGasPolicy(simple_gas.ADDRESS),
 )
 

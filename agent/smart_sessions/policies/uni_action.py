@@ -90,14 +90,20 @@ def decode(init_data: bytes) -> UniAction:
 
 def encode_rule(rule: Rule) -> bytes:
     """Encode one rule: six words. Raise ValueError for a number that does not fit."""
+    refuse_oversized(rule)
+    limit = 0 if rule.limit is None else rule.limit
+    limited = int(rule.limit is not None)
+    head = _word(rule.condition) + _word(rule.offset) + _word(limited)
+    return head + rule.reference + _word(limit) + _word(rule.used)
+
+
+def refuse_oversized(rule: Rule) -> None:
+    """Raise ValueError for a number that does not fit."""
     if not 0 <= rule.offset < 1 << 64 or len(rule.reference) != 32:
         raise ValueError(f"rule at offset {rule.offset}: need 64 bits and a reference of 32 bytes")
     limit = 0 if rule.limit is None else rule.limit
     if not (0 <= limit <= UINT256_MAX and 0 <= rule.used <= UINT256_MAX):
         raise ValueError(f"limit {limit} or use {rule.used} is not in 0 to 2^256-1")
-    limited = int(rule.limit is not None)
-    head = _word(rule.condition) + _word(rule.offset) + _word(limited)
-    return head + rule.reference + _word(limit) + _word(rule.used)
 
 
 def _rule(words: list[int]) -> Rule:
@@ -131,15 +137,7 @@ class UniActionPolicy(Policy):
                 revert=slot.not_initialized(),
             )
         if call.value > state.value_limit_per_use_wei:
-            numbers = _word(call.value) + _word(state.value_limit_per_use_wei)
-            return Refused(
-                "value_per_use",
-                "send less native currency with this call",
-                "value",
-                call.value,
-                state.value_limit_per_use_wei,
-                VALUE_LIMIT_EXCEEDED + slot.config_id + numbers,
-            )
+            return value_refused(slot, call.value, state.value_limit_per_use_wei)
         return _check_rules(state, call)
 
     def parts(self, state: UniAction) -> tuple[Part, ...]:
@@ -157,6 +155,13 @@ class UniActionPolicy(Policy):
 
     def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> UniAction:
         return decode(answers[0] or b"")
+
+
+def value_refused(slot: Slot, asked_wei: int, limit_wei: int) -> Refused:
+    """Refuse more native value than one call may bring."""
+    remedy = "send less native currency with this call"
+    revert = VALUE_LIMIT_EXCEEDED + slot.config_id + _word(asked_wei) + _word(limit_wei)
+    return Refused("value_per_use", remedy, "value", asked_wei, limit_wei, revert)
 
 
 def holds(condition: Condition, word: int, reference: int) -> bool:
@@ -189,12 +194,9 @@ def _check_rules(state: UniAction, call: ActionCall) -> Answer:
 
 def _check_rule(index: int, rule: Rule, call: ActionCall) -> Answer:
     part = f"rule{index}"
-    start = 4 + rule.offset
-    if start + 32 >> 64:
-        return Refused("rule_unusable", "ask the owner for a new session", part, revert=ARITHMETIC_PANIC)
-    if len(call.data) < start + 32:
-        return Refused("argument_missing", "the call has too few arguments for its rule", part, revert=b"")
-    word = int.from_bytes(call.data[start : start + 32], "big")
+    word = argument(part, rule, call)
+    if isinstance(word, Refused):
+        return word
     reference = int.from_bytes(rule.reference, "big")
     if not holds(rule.condition, word, reference):
         remedy = f"the argument must be {rule.condition.name.lower()} {reference:#x}"
@@ -206,6 +208,16 @@ def _check_rule(index: int, rule: Rule, call: ActionCall) -> Answer:
         remedy = "the sum of this argument is limited: ask for less, or for a new session"
         return Refused("argument_limit", remedy, part, word, max(0, rule.limit - rule.used), revert)
     return Allowed(None, (Charge(part, word),))
+
+
+def argument(part: str, rule: Rule, call: ActionCall) -> int | Refused:
+    """Return the word a rule looks at, or why the contract reverts when it does."""
+    start = 4 + rule.offset
+    if start + 32 >> 64:
+        return Refused("rule_unusable", "ask the owner for a new session", part, revert=ARITHMETIC_PANIC)
+    if len(call.data) < start + 32:
+        return Refused("argument_missing", "the call has too few arguments for its rule", part, revert=b"")
+    return int.from_bytes(call.data[start : start + 32], "big")
 
 
 def _charged(state: UniAction, charge: Charge) -> UniAction:

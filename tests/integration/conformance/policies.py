@@ -5,17 +5,28 @@ from agent.devnet.devnet import Devnet
 from agent.domain.call import Call
 from agent.domain.session import ActionData, PolicyData
 from agent.domain.units import Address, Wei
-from agent.smart_sessions.addresses import NATIVE_TRANSFER_SELECTOR, SMART_SESSION
+from agent.smart_sessions.addresses import (
+    FALLBACK_SELECTOR,
+    NATIVE_TRANSFER_SELECTOR,
+    PSEUDO_TARGET,
+    SMART_SESSION,
+)
 from agent.smart_sessions.ids import action_config_id, action_id, user_op_config_id
 from tests.integration.conformance.row import Case, Rows, check_reverted, error, failed_op, violation
 from tests.integration.policies import (
+    ARG,
+    AT_MOST,
     EQUAL,
     SIMPLE_GAS,
     SPENDING,
     UNI_ACTION,
     USAGE,
     VALUE,
+    WHITELIST,
+    arg,
+    or_node,
     rule,
+    rule_node,
     simple_gas,
     spending,
     sudo,
@@ -24,6 +35,7 @@ from tests.integration.policies import (
     uni_action,
     usage,
     value,
+    whitelist,
 )
 from tests.integration.scenes import PAYEE, TRANSFER, Scene, a_scene, include, transfer_data
 
@@ -179,6 +191,55 @@ async def rules_without_a_rule(devnet: Devnet) -> Case:
     scene = await a_payer(devnet, uni_action())
     reason = not_initialized(scene, config_id(scene))
     return [await scene.op([scene.transfer(1)])], check_reverted(reason)
+
+
+@ROWS.row
+async def arguments_that_make_the_tree_false(devnet: Devnet) -> Case:
+    # To the payee whatever amount, to anybody else at most 10.
+    rules = rule(EQUAL, 0, RECIPIENT), rule(AT_MOST, 32, 10)
+    nodes = [rule_node(0), rule_node(1), or_node(0, 1)]
+    scene = await a_payer(devnet, arg(*rules, nodes=nodes))
+    await include(devnet, [await scene.op([scene.transfer(11), scene.transfer(10, to=OTHER_TOKEN)])])
+    return [await scene.op([scene.transfer(11, to=OTHER_TOKEN)])], violation(scene, ARG)
+
+
+@ROWS.row
+async def argument_of_a_tree_over_what_an_earlier_operation_left(devnet: Devnet) -> Case:
+    scene = await a_payer(devnet, arg(rule(AT_MOST, 32, 100, limit=100), nodes=[rule_node(0)]))
+    await include(devnet, [await scene.op([scene.transfer(60)])])
+    return [await scene.op([scene.transfer(41)])], violation(scene, ARG)
+
+
+@ROWS.row
+async def value_over_the_limit_per_use_of_a_tree(devnet: Devnet) -> Case:
+    rules = arg(rule(EQUAL, 0, RECIPIENT), nodes=[rule_node(0)], value_limit_wei=5)
+    scene = await a_payer(devnet, rules)
+    call = Call(devnet.usdc, Wei(6), transfer_data(PAYEE, 1))
+    types = ["bytes32", "uint256", "uint256"]
+    reason = error("ValueLimitExceeded", types, config_id(scene), 6, 5)
+    return [await scene.op([call])], check_reverted(reason)
+
+
+@ROWS.row
+async def call_data_too_short_for_a_tree(devnet: Devnet) -> Case:
+    scene = await a_payer(devnet, arg(rule(EQUAL, 32, 1), nodes=[rule_node(0)]))
+    call = Call(devnet.usdc, Wei(0), transfer_data(PAYEE, 1)[:-1])
+    return [await scene.op([call])], check_reverted(b"")
+
+
+@ROWS.row
+async def tree_without_a_rule(devnet: Devnet) -> Case:
+    scene = await a_payer(devnet, arg(nodes=[or_node(0, 0)]))
+    reason = not_initialized(scene, config_id(scene))
+    return [await scene.op([scene.transfer(1)])], check_reverted(reason)
+
+
+@ROWS.row
+async def contract_that_is_not_on_the_whitelist(devnet: Devnet) -> Case:
+    anything = ActionData(FALLBACK_SELECTOR, PSEUDO_TARGET, (whitelist(devnet.usdc),))
+    scene = await a_scene(devnet, [anything])
+    await include(devnet, [await scene.op([scene.transfer(1)])])
+    return [await scene.op([gift(1)])], violation(scene, WHITELIST)
 
 
 @ROWS.row

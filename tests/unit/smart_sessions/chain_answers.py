@@ -11,6 +11,8 @@ from agent.smart_sessions.addresses import SMART_SESSION
 from agent.smart_sessions.grant import Grant, reads
 from agent.smart_sessions.model import Model
 from agent.smart_sessions.policies import (
+    arg,
+    contract_whitelist,
     erc20_spending_limit,
     simple_gas,
     time_frame,
@@ -18,7 +20,10 @@ from agent.smart_sessions.policies import (
     usage_limit,
     value_limit,
 )
+from agent.smart_sessions.policies.arg_tree import pack
 from agent.smart_sessions.views import ACTION_POLICIES, IS_PERMISSION_ENABLED, USER_OP_POLICIES
+
+TREE = "(uint8,(uint8,uint64,bool,bytes32,(uint256,uint256))[],uint256[])"
 
 
 def answers_of(model: Model, grant: Grant) -> list[bytes | None]:
@@ -57,11 +62,24 @@ def _token(state: Any, data: bytes) -> bytes | None:  # noqa: ANN401 - one polic
     return encode(["uint256"] * 3, [use.limit, use.spent, use.approved])
 
 
+def _tree(state: Any, _: bytes) -> bytes:  # noqa: ANN401 - one policy's state
+    # Not the agent's encoder: it refuses trees that the contract takes.
+    config = state.config
+    rules = [
+        (rule.condition, rule.offset, rule.limit is not None, rule.reference, (rule.limit or 0, rule.used))
+        for rule in config.rules
+    ]
+    tree = (config.root, rules, [pack(node) for node in config.nodes])
+    return encode(["uint256", TREE], [config.value_limit_per_use_wei, tree])
+
+
 def _gas(state: Any, _: bytes) -> bytes:  # noqa: ANN401 - one policy's state
     return _counter(state.gas, b"") + _counter(state.cost, b"")
 
 
 _POLICY_ANSWERS: dict[Address, Callable[[Any, bytes], bytes | None]] = {
+    arg.ADDRESS: _tree,
+    contract_whitelist.ADDRESS: lambda state, data: encode(["bool"], [Address(data[112:132]) in state]),
     erc20_spending_limit.ADDRESS: _token,
     simple_gas.ADDRESS: _gas,
     time_frame.ADDRESS: lambda state, _: encode(["uint256"], [state.valid_until << 48 | state.valid_after]),

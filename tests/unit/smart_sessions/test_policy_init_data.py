@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.domain.units import (
@@ -15,6 +15,8 @@ from agent.domain.units import (
     bytes_from_hex,
 )
 from agent.smart_sessions.policies import (
+    arg,
+    contract_whitelist,
     erc20_spending_limit,
     simple_gas,
     time_frame,
@@ -22,6 +24,9 @@ from agent.smart_sessions.policies import (
     usage_limit,
     value_limit,
 )
+from agent.smart_sessions.policies.arg import ArgRules
+from agent.smart_sessions.policies.arg_tree import MAX_VISITS, Kind, Node
+from agent.smart_sessions.policies.contract_whitelist import ContractWhitelist
 from agent.smart_sessions.policies.erc20_spending_limit import SpendingLimits, TokenLimit
 from agent.smart_sessions.policies.simple_gas import SimpleGas
 from agent.smart_sessions.policies.time_frame import TimeFrame
@@ -88,6 +93,25 @@ def test_action_rules() -> None:
     assert uni_action.decode(RECORDED["uni"]) == config
 
 
+def test_argument_tree() -> None:
+    config = ArgRules(
+        Wei(0),
+        2,
+        tuple(Rule(Condition.EQUAL, 0, number.to_bytes(32, "big")) for number in (1, 2)),
+        (Node(Kind.RULE), Node(Kind.RULE, rule=1), Node(Kind.OR, left=0, right=1)),
+    )
+
+    assert arg.encode(config) == RECORDED["arg_or"]
+    assert arg.decode(RECORDED["arg_or"]) == config
+
+
+def test_contract_whitelist() -> None:
+    config = ContractWhitelist((TOKEN, SINK))
+
+    assert contract_whitelist.encode(config) == RECORDED["contract_whitelist"]
+    assert contract_whitelist.decode(RECORDED["contract_whitelist"]) == config
+
+
 @given(st.lists(st.builds(TokenLimit, addresses, st.integers(1, UINT256_MAX)), max_size=4))
 def test_spending_limits_come_back(limits: list[TokenLimit]) -> None:
     config = SpendingLimits(tuple(limits))
@@ -128,6 +152,84 @@ def test_action_rules_come_back(value: int, listed: list[Rule]) -> None:
     assert uni_action.decode(uni_action.encode(config)) == config
 
 
+@st.composite
+def trees(draw: st.DrawFn) -> ArgRules:
+    """Draw rules and nodes that refer only to nodes before them."""
+    listed = draw(st.lists(rules, min_size=1, max_size=8))
+    nodes: list[Node] = []
+    for index in range(draw(st.integers(1, 12))):
+        kind = draw(st.sampled_from(Kind)) if index else Kind.RULE
+        before = st.integers(0, max(0, index - 1))
+        nodes.append(Node(kind, draw(st.integers(0, len(listed) - 1)), draw(before), draw(before)))
+    return ArgRules(draw(uint256.map(Wei)), len(nodes) - 1, tuple(listed), tuple(nodes))
+
+
+@given(trees())
+def test_argument_tree_comes_back(config: ArgRules) -> None:
+    # Twelve nodes that each ask the one before twice are more than is ever judged.
+    assume(not too_large(config))
+
+    assert arg.decode(arg.encode(config)) == config
+
+
+def too_large(config: ArgRules) -> bool:
+    visits: list[int] = []
+    for node in config.nodes:
+        visits.append(1 + sum(visits[child] for child in node.children))
+    return visits[config.root] > MAX_VISITS
+
+
+@given(st.lists(addresses, min_size=1, max_size=6))
+def test_contract_whitelist_comes_back(targets: list[Address]) -> None:
+    config = ContractWhitelist(tuple(targets))
+
+    assert contract_whitelist.decode(contract_whitelist.encode(config)) == config
+
+
+RULE = Rule(Condition.EQUAL, 0, bytes(32))
+LEAF = Node(Kind.RULE)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (ArgRules(Wei(0), 0, (), (Node(Kind.AND),)), "at least one rule"),
+        (ArgRules(Wei(2**256), 0, (RULE,), (LEAF,)), "value limit"),
+        (ArgRules(Wei(0), 0, (RULE,) * 129, (LEAF,)), "129 rules"),
+        (ArgRules(Wei(0), 0, (RULE,), (LEAF,) * 257), "257 nodes"),
+        (ArgRules(Wei(0), 0, (RULE,), ()), "no node"),
+        (ArgRules(Wei(0), 1, (RULE,), (LEAF,)), "root 1"),
+        (ArgRules(Wei(0), 0, (RULE,), (Node(Kind.RULE, rule=1),)), "rule 1"),
+        (ArgRules(Wei(0), 1, (RULE,), (LEAF, Node(Kind.OR, left=0, right=2))), "not there"),
+        (ArgRules(Wei(0), 0, (RULE,), (Node(Kind.NOT),)), "refer to themselves"),
+        (ArgRules(Wei(0), 32, (RULE,), (LEAF, *(Node(Kind.NOT, 0, i) for i in range(32)))), "deep"),
+        (ArgRules(Wei(0), 10, (RULE,), (LEAF, *(Node(Kind.AND, 0, i, i) for i in range(10)))), "2047 times"),
+        (ArgRules(Wei(0), 0, (RULE,), (Node(Kind.RULE, left=256),)), "above 255"),
+        (ArgRules(Wei(0), 0, (Rule(Condition.EQUAL, 2**64, bytes(32)),), (LEAF,)), "64 bits"),
+    ],
+)
+def test_tree_that_could_never_be_judged_is_refused(config: ArgRules, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        arg.encode(config)
+
+
+def test_unknown_condition_and_cut_off_tree_do_not_decode() -> None:
+    changed = bytearray(RECORDED["arg_or"])
+    # The first rule begins at the eighth word.
+    changed[32 * 7 + 31] = 7
+
+    with pytest.raises(ValueError, match="condition 7"):
+        arg.decode(bytes(changed))
+    with pytest.raises(ValueError, match="do not decode"):
+        arg.decode(RECORDED["arg_or"][:-1])
+
+
+@pytest.mark.parametrize("data", [b"", bytes(20), TOKEN[:-1], TOKEN + b"\x01", TOKEN + bytes(20)])
+def test_list_that_is_no_list_of_contracts_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        contract_whitelist.decode(data)
+
+
 def test_limits_that_could_never_work_are_refused() -> None:
     attempts: tuple[Callable[[], bytes], ...] = (
         lambda: usage_limit.encode(UsageLimit(0)),
@@ -140,6 +242,8 @@ def test_limits_that_could_never_work_are_refused() -> None:
         lambda: erc20_spending_limit.encode(SpendingLimits((TokenLimit(ZERO_ADDRESS, 1),))),
         lambda: erc20_spending_limit.encode(SpendingLimits((TokenLimit(TOKEN, 0),))),
         lambda: uni_action.encode(UniAction(Wei(0), ())),
+        lambda: contract_whitelist.encode(ContractWhitelist(())),
+        lambda: contract_whitelist.encode(ContractWhitelist((TOKEN, ZERO_ADDRESS))),
     )
     for encode in attempts:
         with pytest.raises(ValueError, match=r"."):
