@@ -16,7 +16,7 @@ from benchmarks.report import Row, cpu_us, interleaved, row_of_costs
 KEY = bytes.fromhex("1b5a8d9564dae8e9f4df3415de58e0558b4887cfc027a44fff78d0f43776a75b")
 """A throw-away key of the published vectors."""
 ORDERS = 300
-ROUNDS = 9
+ROUNDS = 15
 WARM_UPS = 3
 COMPARED = 10_000
 CHUNK = 1_000

@@ -7,6 +7,8 @@ from coincurve import PrivateKey, PublicKey
 from agent.domain.keccak import keccak256
 from agent.domain.units import Address, Hash32
 
+_V = (b"\x1b", b"\x1c")
+
 
 @final
 class SessionKey:
@@ -24,7 +26,7 @@ class SessionKey:
     def sign(self, digest: Hash32) -> bytes:
         """Return r, s, v (27 or 28) over the digest as it is; s is low, the nonce is RFC 6979's."""
         signature = self._key.sign_recoverable(digest, hasher=None)
-        return signature[:64] + bytes((signature[64] + 27,))
+        return signature[:64] + _V[signature[64]]
 
     def __repr__(self) -> str:
         return f"SessionKey({self.address}, ****)"

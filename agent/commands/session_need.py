@@ -18,10 +18,8 @@ SETTLE_MARGIN_S = 86_400
 """Behind the last grace: what started in time may still be on its way."""
 GAS_PER_OPERATION = Gas(2_000_000)
 """All gas limits of one payment through a session, with room for a chain that counts its data as gas."""
-ESTIMATE_GAS = Gas(30_000_000)
-"""Bundlers estimate with gas limits far above need (alto: 20 million in all), and the gas policy counts those."""
 ESTIMATE_GAS = Gas(100_000_000)
-"""Bundlers estimate with gas limits of tens of millions, and the last payment must pass that too."""
+"""Bundlers estimate with gas limits far above need (alto: 20 million), and the last payment must pass that."""
 MAX_PERIODS = 10_000
 
 

@@ -24,7 +24,7 @@ class FixedBytes(bytes):
         """Take the bytes as they are; raise ValueError on another length."""
         if len(value) != cls.LENGTH:
             raise ValueError(f"{cls.__name__} takes {cls.LENGTH} bytes, not {len(value)}")
-        return super().__new__(cls, value)
+        return bytes.__new__(cls, value)
 
     @classmethod
     def from_hex(cls, text: str) -> Self:

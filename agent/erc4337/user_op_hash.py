@@ -62,14 +62,14 @@ def _struct_v07(op: UserOperation) -> bytes:
             _ADDRESS_PADDING,
             op.sender,
             op.nonce.to_bytes(32, "big"),
-            _hashed(init_code(op)),
+            EMPTY_KECCAK if op.factory is None else keccak256(init_code(op)),
             keccak256(op.call_data),
             op.verification_gas_limit.to_bytes(16, "big"),
             op.call_gas_limit.to_bytes(16, "big"),
             op.pre_verification_gas.to_bytes(32, "big"),
             op.max_priority_fee_per_gas.to_bytes(16, "big"),
             op.max_fee_per_gas.to_bytes(16, "big"),
-            _hashed(paymaster_and_data(op)),
+            EMPTY_KECCAK if op.paymaster is None else keccak256(paymaster_and_data(op)),
         )
     )
 
