@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.call import Call
 from agent.domain.errors import AgentError, ChainReverted, ConfigError
-from agent.domain.units import Address, Wei
+from agent.domain.units import Wei
 from agent.erc7579.accounts import ACCOUNT_KINDS
 from agent.erc7579.execution import encode_execute
-from agent.erc7579.modules import VALIDATOR_MODULE, install_validator_call
+from agent.erc7579.modules import install_validator_call, is_validator_installed_call
 from agent.pipeline.context import ChainContext
 from agent.ports import BlockTag, CallFailed, ChainReader
 from agent.smart_sessions.encoding import enable_sessions_call
 from agent.smart_sessions.grant import Counters, Grant, counters, guards, reads, slot_of
 from agent.smart_sessions.policies import POLICIES
 from agent.smart_sessions.views import enabled_actions_call, session_validator_call, words
-
-IS_MODULE_INSTALLED = bytes.fromhex("112d3a7d")
 
 
 class SessionOver(AgentError):
@@ -144,12 +142,6 @@ async def _is_installed(reader: ChainReader, session: SessionDefinition, tag: Bl
         return int.from_bytes(await reader.call(session.account, call, tag), "big") == 1
     except ChainReverted:
         return False
-
-
-def is_validator_installed_call(validator: Address) -> bytes:
-    """Encode `isModuleInstalled(1, validator, "")` of an ERC-7579 account."""
-    head = VALIDATOR_MODULE.to_bytes(32, "big") + bytes(12) + validator
-    return IS_MODULE_INSTALLED + head + (96).to_bytes(32, "big") + bytes(32)
 
 
 def _install(session: SessionDefinition) -> Call:

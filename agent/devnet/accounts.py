@@ -1,13 +1,13 @@
-"""Nexus accounts on the local chain, and what their owner does with them."""
+"""Smart accounts on the local chain, and what their owner does with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import coincurve
-from eth_abi.abi import decode, encode
 
 from agent.devnet import rpc
+from agent.devnet.account_creation import creation_address, creation_of
 from agent.devnet.devnet import Devnet
 from agent.devnet.errors import DevnetError
 from agent.devnet.keys import DEPLOYER
@@ -16,23 +16,20 @@ from agent.devnet.transactions import read, transact
 from agent.domain.call import Call
 from agent.domain.keccak import keccak256
 from agent.domain.session import Session
-from agent.domain.units import ZERO_ADDRESS, Address, ChainId, Gas, Wei, bytes_from_hex
+from agent.domain.units import Address, ChainId, Gas, Hash32, Wei, bytes_from_hex
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.calldata import handle_ops_call, nonce_call
 from agent.erc4337.events import USER_OPERATION_EVENT, decode_user_operation_event
 from agent.erc4337.nonce import join_nonce
 from agent.erc4337.user_op_hash import user_op_hash
 from agent.erc4337.version import EntryPointVersion
-from agent.erc7579.accounts import NEXUS, owner_nonce_key
+from agent.erc7579.accounts import NEXUS, AccountKind, owner_nonce_key
 from agent.erc7579.execution import encode_execute
 from agent.erc7579.modules import install_validator_call
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
 from agent.smart_sessions.encoding import enable_sessions_call
 
 ETHER = 10**18
-GET_INIT = keccak256(b"getInitNexusWithSingleValidatorCalldata((address,bytes),address,address[],uint8)")[:4]
-COMPUTE_ADDRESS = keccak256(b"computeAccountAddress(bytes,bytes32)")[:4]
-CREATE_ACCOUNT = keccak256(b"createAccount(bytes,bytes32)")[:4]
 OWNER_GAS = Gas(3_000_000)
 
 
@@ -51,25 +48,36 @@ class Node(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SmartAccount:
-    """A deployed Nexus account whose OwnableValidator obeys one key."""
+    """A deployed account whose OwnableValidator obeys one key."""
 
     address: Address
     owner: Address
     owner_key: bytes = field(repr=False)
+    kind: AccountKind = NEXUS
 
 
 async def create_nexus_account(
     devnet: Devnet, owner_key: bytes, salt: int = 0, funds_wei: int = 10 * ETHER
 ) -> SmartAccount:
     """Deploy a Nexus account through its factory and give it ether."""
+    return await create_account(devnet, NEXUS, owner_key, salt, funds_wei)
+
+
+async def create_account(
+    devnet: Devnet, kind: AccountKind, owner_key: bytes, salt: int = 0, funds_wei: int = 10 * ETHER
+) -> SmartAccount:
+    """Deploy an account of this kind and give it ether; raise DevnetError for a kind nobody publishes."""
     owner = address_of(owner_key)
-    init_data = await _init_data(devnet, owner)
-    arguments = encode(["bytes", "bytes32"], [init_data, salt.to_bytes(32, "big")])
-    factory = devnet.contracts["NexusAccountFactory"]
-    answer = await read(devnet.rpc_url, factory, COMPUTE_ADDRESS + arguments)
-    account = SmartAccount(address=Address(answer[12:]), owner=owner, owner_key=owner_key)
+    creation = await creation_of(devnet, kind, owner, Hash32(salt.to_bytes(32, "big")))
+    account = SmartAccount(await creation_address(devnet, creation), owner, owner_key, kind)
     await set_balance(devnet, account.address, Wei(funds_wei))
-    await transact(devnet.rpc_url, Call(factory, Wei(0), CREATE_ACCOUNT + arguments))
+    if creation.is_whole_after_factory:
+        await transact(devnet.rpc_url, creation.factory_call)
+    else:
+        nothing = encode_execute([Call(owner, Wei(0), b"")])
+        op = await owner_operation(devnet, account, creation.first_call_data(nothing))
+        op = replace(op, factory=creation.factory, factory_data=creation.factory_data)
+        await handle_op(devnet, sign_as_owner(devnet, account, op))
     return account
 
 
@@ -91,26 +99,31 @@ async def install_and_enable(devnet: Devnet, account: SmartAccount, sessions: Se
 
 def install_call(account: SmartAccount) -> Call:
     """Return the account's call to itself that installs the SmartSession module."""
-    return Call(account.address, Wei(0), install_validator_call(NEXUS, SMART_SESSION))
+    return Call(account.address, Wei(0), install_validator_call(account.kind, SMART_SESSION))
 
 
 async def send_as_owner(devnet: Node, account: SmartAccount, calls: Sequence[Call]) -> dict[str, Any]:
     """Execute calls by an operation of the owner, without the bundler; raise DevnetError if it failed."""
-    key = owner_nonce_key(NEXUS, OWNABLE_VALIDATOR)
+    op = await owner_operation(devnet, account, encode_execute(calls))
+    return await handle_op(devnet, sign_as_owner(devnet, account, op))
+
+
+async def owner_operation(devnet: Node, account: SmartAccount, call_data: bytes) -> UserOperation:
+    """Build an operation at the owner's next nonce, not yet signed."""
+    key = owner_nonce_key(account.kind, OWNABLE_VALIDATOR)
     answer = await read(devnet.rpc_url, devnet.entry_point, nonce_call(account.address, key))
     header = await rpc.block(devnet.rpc_url)
     fee = Wei(2 * int(header["baseFeePerGas"], 16) + 10**9)
-    op = UserOperation(
+    return UserOperation(
         sender=account.address,
         nonce=join_nonce(key, int.from_bytes(answer, "big") & (2**64 - 1)),
-        call_data=encode_execute(calls),
+        call_data=call_data,
         call_gas_limit=OWNER_GAS,
         verification_gas_limit=Gas(1_000_000),
         pre_verification_gas=Gas(100_000),
         max_fee_per_gas=fee,
         max_priority_fee_per_gas=Wei(10**9),
     )
-    return await handle_op(devnet, sign_as_owner(devnet, account, op))
 
 
 def sign_as_owner(devnet: Node, account: SmartAccount, op: UserOperation) -> UserOperation:
@@ -143,12 +156,3 @@ def sign_digest(private_key: bytes, digest: bytes) -> bytes:
     """Return r, s and v (27 or 28) over a digest as it is."""
     signature = coincurve.PrivateKey(private_key).sign_recoverable(digest, hasher=None)
     return signature[:64] + bytes([27 + signature[64]])
-
-
-async def _init_data(devnet: Devnet, owner: Address) -> bytes:
-    validator_data = encode(["uint256", "address[]"], [1, [owner]])
-    types = ["(address,bytes)", "address", "address[]", "uint8"]
-    values = [(OWNABLE_VALIDATOR, validator_data), ZERO_ADDRESS, [], 0]
-    answer = await read(devnet.rpc_url, devnet.contracts["NexusBootstrap"], GET_INIT + encode(types, values))
-    (init_data,) = decode(["bytes"], answer)
-    return bytes(init_data)

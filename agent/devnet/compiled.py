@@ -11,7 +11,7 @@ from agent.domain.units import Address
 from agent.erc4337.version import EntryPointVersion
 
 USDC_FOLDER = Path("stablecoin-evm") / "artifacts" / "hardhat" / "contracts"
-NEXUS_FILE = Path("modulekit") / "src" / "deployment" / "precompiles" / "NexusPrecompiles.sol"
+PRECOMPILES = Path("modulekit") / "src" / "deployment" / "precompiles"
 MULTICALL3_CODE_HASH = bytes.fromhex("d5c15df687b16f2ff992fc8d767b4216323184a2bbc6ee2f9c398c318e770891")
 
 
@@ -20,12 +20,12 @@ def entry_point_creation_code(artifacts: Path, version: EntryPointVersion) -> by
     return _bytecode(artifacts / f"account-abstraction-{version}" / "artifacts" / "EntryPoint.json")
 
 
-def nexus_creation_code(artifacts: Path, constant: str) -> bytes:
-    """Return one of the hex constants of the precompiled Nexus; raise SetupError when it is not there."""
-    text = _text(artifacts / NEXUS_FILE)
-    found = re.search(rf'constant {constant} =\s*hex"([0-9a-f]+)"', text)
+def account_creation_code(artifacts: Path, account: str, constant: str) -> bytes:
+    """Return a hex constant of a precompiled account ("Kernel"); raise SetupError when it is not there."""
+    file = PRECOMPILES / f"{account}Precompiles.sol"
+    found = re.search(rf'constant {constant} =\s*hex"([0-9a-f]+)"', _text(artifacts / file))
     if found is None:
-        raise SetupError(f"{NEXUS_FILE.name} has no constant {constant}")
+        raise SetupError(f"{file.name} has no constant {constant}")
     return bytes.fromhex(found[1])
 
 

@@ -15,15 +15,15 @@ from agent.devnet.addresses import (
     SESSION_CONTRACTS,
     WITHOUT_STAND_IN,
 )
-from agent.devnet.compiled import entry_point_creation_code, nexus_creation_code, usdc_creation_code
+from agent.devnet.compiled import entry_point_creation_code, usdc_creation_code
 from agent.devnet.errors import DevnetError
-from agent.devnet.keys import DEPLOYER
 from agent.devnet.transactions import transact_all
 from agent.devnet.usdc import initial_calls
 from agent.domain.call import Call
+from agent.domain.create2 import create2_address
 from agent.domain.keccak import keccak256
 from agent.domain.units import Address, Hash32, Wei
-from agent.erc4337.version import CANONICAL_ENTRY_POINTS, EntryPointVersion
+from agent.erc4337.version import CANONICAL_ENTRY_POINTS
 
 ZERO_SALT = Hash32(bytes(32))
 
@@ -39,8 +39,7 @@ class Deployment:
     @property
     def address(self) -> Address:
         """Where the factory puts it."""
-        seed = b"\xff" + CREATE2_FACTORY + self.salt + keccak256(self.creation_code)
-        return Address(keccak256(seed)[12:])
+        return create2_address(CREATE2_FACTORY, self.salt, Hash32(keccak256(self.creation_code)))
 
     def call(self) -> Call:
         """Return the call that makes it."""
@@ -57,21 +56,6 @@ def entry_point_deployments(artifacts: Path) -> tuple[Deployment, ...]:
         if deployment.address != expected:
             raise DevnetError(f"{deployment.name} would be at {deployment.address}, expected {expected}")
     return made
-
-
-def account_deployments(artifacts: Path) -> tuple[Deployment, ...]:
-    """Return Nexus, its factory and its bootstrap."""
-    entry_point = CANONICAL_ENTRY_POINTS[EntryPointVersion.V07]
-    nexus = Deployment(
-        "Nexus", nexus_creation_code(artifacts, "NEXUS_BYTECODE") + encode(["address"], [entry_point])
-    )
-    factory_arguments = encode(["address", "address"], [nexus.address, DEPLOYER.address])
-    factory_code = nexus_creation_code(artifacts, "NEXUS_ACCOUNT_FACTORY_BYTECODE")
-    return (
-        nexus,
-        Deployment("NexusAccountFactory", factory_code + factory_arguments),
-        Deployment("NexusBootstrap", nexus_creation_code(artifacts, "NEXUS_BOOTSTRAP_BYTECODE")),
-    )
 
 
 def usdc_deployments(artifacts: Path) -> tuple[Deployment, ...]:

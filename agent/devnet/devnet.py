@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.devnet import rpc
+from agent.devnet.account_contracts import account_deployments
 from agent.devnet.addresses import MULTICALL3, SESSION_CONTRACTS
 from agent.devnet.alto import running_alto, until_alto_is_ready
 from agent.devnet.anvil import running_anvil
 from agent.devnet.compiled import multicall3_runtime_code
 from agent.devnet.contracts_dir import runtime_codes
 from agent.devnet.deploy import (
-    account_deployments,
     deploy,
     entry_point_deployments,
     found_contracts,
@@ -44,6 +44,8 @@ class Devnet:
     funded_keys: tuple[FundedKey, ...]
     programs: Mapping[str, ProcessIdentity]
     log_folder: Path
+    artifacts: Path
+    """The compiled contracts that set-up installed."""
 
     @property
     def entry_point(self) -> Address:
@@ -89,6 +91,7 @@ async def running_devnet(options: DevnetOptions | None = None) -> AsyncIterator[
                 funded_keys=FREE_KEYS,
                 programs={item.name: identity(item.process.pid) for item in (anvil, alto)},
                 log_folder=folder,
+                artifacts=devnet / "artifacts",
             )
 
 

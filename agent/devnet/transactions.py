@@ -28,8 +28,10 @@ async def transact_all(
     async with _sending():
         hashes = [await _send(rpc_url, call, sender) for call in calls]
     receipts = await _receipts(rpc_url, hashes)
-    if None in receipts:
-        # Even with a block per transaction the block comes after the answer.
+    for _ in calls:
+        if None not in receipts:
+            break
+        # Even with a block per transaction the block comes after the answer; and one block holds few.
         await rpc.call(rpc_url, "evm_mine")
         receipts = await _receipts(rpc_url, hashes)
     for call, receipt in zip(calls, receipts, strict=True):

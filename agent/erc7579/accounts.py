@@ -8,6 +8,9 @@ from agent.domain.units import ZERO_ADDRESS, Address, ChainId
 
 NONCE_KEY_BITS = 192
 VALIDATOR_BITS = 160
+ACCOUNT_ID = bytes.fromhex("9cfd7cff")
+NO_HOOK = Address.parse("0x0000000000000000000000000000000000000001")
+"""Kernel's word for it; a real hook would make it demand executeUserOp, which SmartSession refuses."""
 
 
 class EnableDigest(StrEnum):
@@ -37,9 +40,13 @@ class AccountKind:
     root_enable_prefix: bytes | None = None
     enable_digest: EnableDigest = EnableDigest.RAW
     install_prefix: bytes = b""
+    lists_validators: bool = True
+    """Its validators are a linked list: uninstalling one names the one before."""
+    account_id: str = ""
+    """How the answer of `accountId()` starts."""
 
 
-NEXUS = AccountKind("nexus", lane_bits=24, lane_shift=168, validator_shift=0)
+NEXUS = AccountKind("nexus", lane_bits=24, lane_shift=168, validator_shift=0, account_id="biconomy.nexus.")
 STARTALE = AccountKind(
     "startale",
     lane_bits=24,
@@ -48,6 +55,7 @@ STARTALE = AccountKind(
     # The built-in validator goes by the address zero; its own address would be refused.
     owner_key_is_zero=True,
     enable_digest=EnableDigest.PERSONAL_SIGN,
+    account_id="startale.smart-account.",
 )
 KERNEL = AccountKind(
     "kernel",
@@ -59,13 +67,21 @@ KERNEL = AccountKind(
     enable_prefix=b"\x01",
     root_enable_prefix=b"\x00",
     enable_digest=EnableDigest.KERNEL,
-    # Address one is Kernel's word for "no hook"; a real hook would make it demand executeUserOp.
-    install_prefix=bytes(19) + b"\x01",
+    install_prefix=bytes(NO_HOOK),
+    lists_validators=False,
+    account_id="kernel.",
 )
-SAFE7579 = AccountKind("safe7579", lane_bits=32, lane_shift=0, validator_shift=32)
-REFERENCE = AccountKind("reference", lane_bits=32, lane_shift=0, validator_shift=32)
+SAFE7579 = AccountKind(
+    "safe7579", lane_bits=32, lane_shift=0, validator_shift=32, account_id="rhinestone.safe7579."
+)
+REFERENCE = AccountKind("reference", lane_bits=32, lane_shift=0, validator_shift=32, account_id="uMSA.")
 
 ACCOUNT_KINDS = {kind.name: kind for kind in (NEXUS, STARTALE, KERNEL, SAFE7579, REFERENCE)}
+
+
+def account_kind(account_id: str) -> AccountKind | None:
+    """Return the kind that calls itself so in `accountId()`, None for one the agent does not know."""
+    return next((kind for kind in ACCOUNT_KINDS.values() if account_id.startswith(kind.account_id)), None)
 
 
 def nonce_key(kind: AccountKind, validator: Address, lane: int) -> int:

@@ -108,9 +108,7 @@ async def test_the_module_is_initialized_while_a_session_is_enabled(devnet: Devn
 
 async def test_uninstalling_removes_every_session(devnet: Devnet) -> None:
     scene = await a_scene(devnet, [transfers(devnet, sudo())])
-    # Nexus keeps its validators in a list and wants the one before.
-    previous = encode(["address", "bytes"], [Address(bytes(19) + b"\1"), b""])
-    call = uninstall_validator_call(SMART_SESSION, previous)
+    call = uninstall_validator_call(scene.account.kind, SMART_SESSION)
     await send_as_owner(devnet, scene.account, [Call(scene.account.address, Wei(0), call)])
     assert not await initialized(devnet, scene.account)
 

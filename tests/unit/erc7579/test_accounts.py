@@ -159,4 +159,4 @@ def test_kernel_installs_a_validator_without_hook_and_grants_execute() -> None:
 
 
 def test_uninstalling_names_the_validator() -> None:
-    assert VALIDATOR.hex() in uninstall_validator_call(VALIDATOR).hex()
+    assert VALIDATOR.hex() in uninstall_validator_call(NEXUS, VALIDATOR).hex()
