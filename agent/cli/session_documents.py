@@ -7,11 +7,11 @@ from agent.commands.session_grant import GrantPlan
 from agent.commands.session_new import NewSession
 from agent.commands.session_usage import LimitLine, SessionUsage, quantity_text
 from agent.commands.session_words import Tokens, date_text, session_words, worst_case_words
-from agent.commands.session_worst_case import Outflow, WorstCase, worst_case
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.call import Call
 from agent.domain.units import hex_from_bytes
 from agent.smart_sessions.session_json import session_to_json
+from agent.smart_sessions.worst_case import Outflow, WorstCase, worst_case
 
 Document = dict[str, Any]
 

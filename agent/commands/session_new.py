@@ -7,7 +7,6 @@ from pathlib import Path
 from agent.commands.session_derive import derived_session
 from agent.commands.session_need import UnfitSession, Wish, session_need
 from agent.commands.session_words import Tokens, worst_case_words
-from agent.commands.session_worst_case import WorstCase, worst_case
 from agent.definitions.drafts import Draft
 from agent.definitions.records import Definitions, KeyDefinition
 from agent.definitions.session_writer import session_file
@@ -17,6 +16,7 @@ from agent.domain.job import Place
 from agent.domain.units import ChainId, Hash32, Timestamp
 from agent.smart_sessions.addresses import SMART_SESSION
 from agent.smart_sessions.ids import permission_id
+from agent.smart_sessions.worst_case import WorstCase, worst_case
 
 
 class SessionExists(ConfigError):
@@ -112,6 +112,8 @@ def _new(
         session=session,
         permission_id=permission_id(session),
         place=Place(f"sessions/{draft.session}.yaml"),
+        made_at=times.now,
+        headroom=wish.headroom,
     )
     worst = worst_case(session)
     return NewSession(

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from agent.commands.session_guards import GuardedAction, Guards, guarded_actions, operation_guards
-from agent.commands.session_worst_case import Outflow, WorstCase
 from agent.domain.session import Session
 from agent.domain.token import Token, decimal_text
 from agent.domain.units import Address, Timestamp
 from agent.smart_sessions.addresses import NATIVE_TRANSFER_SELECTOR
+from agent.smart_sessions.guards import GuardedAction, Guards, guarded_actions, operation_guards
 from agent.smart_sessions.policies.erc20_spending_limit import (
     APPROVE,
     INCREASE_ALLOWANCE,
@@ -16,6 +15,7 @@ from agent.smart_sessions.policies.erc20_spending_limit import (
     TRANSFER_FROM,
 )
 from agent.smart_sessions.policies.uni_action import Condition, Rule
+from agent.smart_sessions.worst_case import Outflow, WorstCase
 
 FUNCTIONS = {
     TRANSFER: "transfer(address,uint256)",

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, PlainValidator, SecretStr, ValidationInfo,
 from agent.domain.cron import trigger
 from agent.domain.local_time import zone
 from agent.domain.units import Hash32, bytes_from_hex
+from agent.smart_sessions.lint import RULES
 from jobs.fields import mistake, text_field, text_of
 
 _ID = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
@@ -175,6 +176,14 @@ def parse_selector(value: object) -> bytes:
     return data
 
 
+def parse_rule(value: object) -> str:
+    """Read the code of a lint rule."""
+    text = text_of(value)
+    if text not in RULES:
+        raise mistake("rule_unknown", f"there is no lint rule {text[:20]!r}", "write a code from L01 to L38")
+    return text
+
+
 def parse_finality(value: object) -> Finality:
     """Read `finalized` or `{depth: n}`."""
     if value == "finalized":
@@ -264,6 +273,7 @@ BooleanField = Annotated[bool, PlainValidator(parse_boolean), WithJsonSchema({"t
 BytesField = Annotated[bytes, *_plain(parse_bytes, pattern="^0x([0-9a-fA-F]{2})*$")]
 HashField = Annotated[Hash32, *text_field(parse_hash, "^0x[0-9a-fA-F]{64}$", "0x" + "00" * 32)]
 SelectorField = Annotated[bytes, *_plain(parse_selector, pattern="^0x[0-9a-fA-F]{8}$")]
+RuleField = Annotated[str, *text_field(parse_rule, "^L[0-9]{2}$", "L12")]
 FinalityField = Annotated[
     Finality,
     PlainValidator(parse_finality),

@@ -23,6 +23,12 @@ def _lines(definition: SessionDefinition, comments: Sequence[str]) -> Iterator[s
     yield f"key: {names[0]}" if len(names) == 1 else f"keys: [{', '.join(names)}]"
     yield f'smart_session: "{definition.smart_session}"'
     yield f'permission_id: "{definition.permission_id}"'
+    if definition.made_at is not None:
+        yield f"made_at: {definition.made_at}"
+    if definition.headroom is not None:
+        yield f"headroom: {definition.headroom}"
+    if definition.allow_lint:
+        yield f"allow_lint: [{', '.join(definition.allow_lint)}]"
     yield "session:"
     yield f'  sessionValidator: "{session.session_validator}"'
     yield f'  sessionValidatorInitData: "0x{session.session_validator_init_data.hex()}"'

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from agent.definitions.fields import BooleanField, BytesField, HashField, IdField, SelectorField
+from agent.definitions.fields import BooleanField, BytesField, HashField, IdField, RuleField, SelectorField
 from agent.definitions.source import Document, Report, Within
 from agent.definitions.validation import Fields, validate
 from agent.domain.job import Place
@@ -39,6 +39,12 @@ class SessionDefinition:
     place: Place
     cosigners: tuple[str, ...] = ()
     """Keys that sign beside `key`, where the owner of the session is several."""
+    made_at: Timestamp | None = None
+    """From when its limits were counted; None where nobody noted it."""
+    headroom: int | None = None
+    """Spare operations per job that the operator asked for; None takes them from the retries."""
+    allow_lint: tuple[str, ...] = ()
+    """Lint rules the operator lets pass."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -156,6 +162,12 @@ class SessionFields(Fields):
         description="The SmartSession module it was granted on.",
     )
     permission_id: HashField = Field(description="Its id; checked against the session below.")
+    made_at: IntegerField | None = Field(None, description="Second from which its limits were counted.")
+    headroom: IntegerField | None = Field(None, description="Spare operations per job in its limits.")
+    allow_lint: tuple[RuleField, ...] = Field(
+        default=(),
+        description="Lint rules that may refuse nothing here, such as [L12]: with a reason beside.",
+    )
     session: GrantedFields = Field(description="The exact session, never encoded anew.")
 
 
@@ -187,6 +199,9 @@ def _definition(fields: Mapping[str, Any], document: Document) -> SessionDefinit
         account_kind=account.kind,
         key=first,
         cosigners=tuple(others),
+        made_at=fields["made_at"],
+        headroom=fields["headroom"],
+        allow_lint=fields["allow_lint"],
         smart_session=fields["smart_session"],
         session=fields["session"].value(),
         permission_id=fields["permission_id"],

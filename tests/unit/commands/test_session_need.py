@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 
 from agent.commands.session_derive import derived_session
-from agent.commands.session_guards import guarded_actions, operation_guards
 from agent.commands.session_need import (
     DEVNET_MARGIN_S,
     ESTIMATE_GAS,
@@ -21,6 +20,7 @@ from agent.domain.schedule import Retry, Schedule
 from agent.domain.token import Token, TokenAmount
 from agent.domain.units import UINT256_MAX, Address, ChainId, Gas, Hash32, Timestamp, Wei
 from agent.smart_sessions.addresses import NATIVE_TRANSFER_SELECTOR
+from agent.smart_sessions.guards import guarded_actions, operation_guards
 from agent.smart_sessions.policies.uni_action import Condition
 from jobs import KINDS
 from jobs.subscription import SubscriptionSpec

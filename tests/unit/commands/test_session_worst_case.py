@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.commands.session_words import session_words, worst_case_words
-from agent.commands.session_worst_case import Outflow, worst_case
 from agent.domain.call import Call
 from agent.domain.session import ActionData, ERC7739Data, PolicyData, Session
 from agent.domain.token import Token
@@ -29,6 +28,7 @@ from agent.smart_sessions.policies import (
 from agent.smart_sessions.policies.erc20_spending_limit import APPROVE, TRANSFER, TRANSFER_FROM
 from agent.smart_sessions.policies.uni_action import Condition, Rule
 from agent.smart_sessions.signature import owners_init_data
+from agent.smart_sessions.worst_case import Outflow, worst_case
 from tests.unit.commands.attacker import ACCOUNT, Attacker
 
 TOKEN, OTHER_TOKEN = Address(b"\x70" * 20), Address(b"\x71" * 20)

@@ -1,13 +1,13 @@
 """What somebody with the session key could take at most, computed from the session itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.commands.session_guards import GuardedAction, Guards, guarded_actions, operation_guards
 from agent.domain.session import Session
 from agent.domain.units import UINT256_MAX, Address, Timestamp, Wei
 from agent.smart_sessions.addresses import ADMIN_SELECTOR, FALLBACK_SELECTOR, NATIVE_TRANSFER_SELECTOR
 from agent.smart_sessions.addresses import PSEUDO_TARGET as PSEUDO
+from agent.smart_sessions.guards import GuardedAction, Guards, guarded_actions, last_second, operation_guards
 from agent.smart_sessions.policies.erc20_spending_limit import (
     APPROVE,
     INCREASE_ALLOWANCE,
@@ -16,7 +16,6 @@ from agent.smart_sessions.policies.erc20_spending_limit import (
 )
 from agent.smart_sessions.policies.uni_action import Condition, Rule
 
-RECIPIENT_OFFSETS = {TRANSFER: 0, APPROVE: 0, INCREASE_ALLOWANCE: 0, TRANSFER_FROM: 32}
 AMOUNT_OFFSETS = {TRANSFER: 32, APPROVE: 32, INCREASE_ALLOWANCE: 32, TRANSFER_FROM: 64}
 _UNLIMITED = UINT256_MAX + 1
 
@@ -31,6 +30,15 @@ class Outflow:
     at_a_time: int | None
     to: Address | None
     """None for anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a spender may pull out of the account without the session."""
+
+    token: Address
+    spender: Address
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +60,36 @@ class WorstCase:
         numbers = (self.gas_wei, self.until, *(flow.amount for flow in self.outflows))
         return not self.unbounded and None not in numbers
 
+    @property
+    def totals(self) -> Mapping[Address | None, int | None]:
+        """The most that can leave by token, in base units, to whomever; gas counts to the coin's (None)."""
+        amounts: dict[Address | None, list[int | None]] = {None: [self.gas_wei]}
+        for flow in self.outflows:
+            amounts.setdefault(flow.token, []).append(flow.amount)
+        return {token: _sum(parts) for token, parts in amounts.items()}
 
-def worst_case(session: Session) -> WorstCase:
-    """Return the most that the session allows over its whole life, from zero use on."""
+
+def worst_case(session: Session, allowances: Sequence[Allowance] | None = None) -> WorstCase:
+    """Return the most that the session allows over its whole life, from zero use on.
+
+    `allowances` are all that the account has given; a paymaster may take its fee from them.
+    """
     every = operation_guards(session)
     actions = tuple(guarded_actions(session))
     return WorstCase(
-        outflows=tuple(flow for action in actions for flow in _outflows(action, every)),
+        outflows=(
+            *(flow for action in actions for flow in outflows(action, every)),
+            *_fees(session, allowances or ()),
+        ),
         gas_wei=None if every.gas is None else every.gas.cost_limit_wei,
         operations=None if every.usage is None else every.usage.limit,
-        until=_until(every, actions),
-        unbounded=tuple(_beyond_amounts(session, every, actions)),
+        until=last_second(every, actions),
+        unbounded=tuple(_beyond_amounts(session, every, actions, fees_known=allowances is not None)),
     )
 
 
-def _outflows(action: GuardedAction, every: Guards) -> Iterator[Outflow]:
+def outflows(action: GuardedAction, every: Guards) -> Iterator[Outflow]:
+    """Yield what one action lets out: of its token, and of the chain's own coin."""
     if action.target == PSEUDO:
         return
     if action.selector in AMOUNT_OFFSETS:
@@ -81,22 +104,17 @@ def _token_outflow(action: GuardedAction) -> Outflow:
     rules = guards.rules.rules if guards.rules else ()
     amount_rules = [rule for rule in rules if rule.offset == AMOUNT_OFFSETS[selector]]
     at_a_time = min(map(_largest, amount_rules), default=_UNLIMITED)
-    bounds = [rule.limit - rule.used for rule in amount_rules if rule.limit is not None]
+    bounds = [max(0, rule.limit - rule.used) for rule in amount_rules if rule.limit is not None]
     if guards.spending is not None:
         limits = {item.token: item.limit for item in guards.spending.limits}
         bounds.append(limits.get(action.target, 0))
     if guards.usage is not None and at_a_time < _UNLIMITED:
         bounds.append(at_a_time * guards.usage.limit)
-    recipients = [
-        rule
-        for rule in rules
-        if rule.offset == RECIPIENT_OFFSETS[selector] and rule.condition is Condition.EQUAL
-    ]
     return Outflow(
         token=action.target,
         amount=_number(min(bounds, default=_UNLIMITED)),
         at_a_time=_number(at_a_time),
-        to=Address(recipients[0].reference[12:]) if recipients else None,
+        to=action.pinned_recipient,
     )
 
 
@@ -125,22 +143,24 @@ def _largest(rule: Rule) -> int:
     return _UNLIMITED
 
 
-def _until(every: Guards, actions: Iterable[GuardedAction]) -> Timestamp | None:
-    # Every operation makes at least one call, so the last action to end ends the session too.
-    longest = max((_end(action.guards) for action in actions), default=_UNLIMITED)
-    until = min(_end(every), longest)
-    return None if until == _UNLIMITED else Timestamp(until)
+def _fees(session: Session, allowances: Iterable[Allowance]) -> Iterator[Outflow]:
+    if session.permit_erc4337_paymaster:
+        for item in allowances:
+            yield Outflow(item.token, item.amount, None, item.spender)
 
 
-def _end(guards: Guards) -> int:
-    return guards.frame.valid_until if guards.frame and guards.frame.valid_until else _UNLIMITED
+def _sum(parts: Sequence[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
-def _beyond_amounts(session: Session, every: Guards, actions: Iterable[GuardedAction]) -> Iterator[str]:
+def _beyond_amounts(
+    session: Session, every: Guards, actions: Iterable[GuardedAction], *, fees_known: bool
+) -> Iterator[str]:
     for action in actions:
         yield from _beyond(action)
     yield from (f"the policy {stranger} on all operations is unknown" for stranger in every.strangers)
-    if session.permit_erc4337_paymaster:
+    if session.permit_erc4337_paymaster and not fees_known:
         yield "a paymaster may pay, and whatever it takes for that is counted nowhere"
     signing = session.erc7739_policies
     if signing.allowed_erc7739_content or signing.erc1271_policies:
