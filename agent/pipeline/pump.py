@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 from agent.domain.job import JobDefinition
 from agent.domain.journal import Armed, JobCursor, JobRow, NewOccurrence
@@ -25,13 +24,8 @@ def arm(job: JobRow, definition: JobDefinition, now: Timestamp) -> Armed:
     cursor = job.enrolment.cursor
     if cursor is None or definition.schedule is None:
         return Armed((), None)
-    return _armed(definition.schedule, definition.catch_up, definition.retry.grace_s, cursor, now)
-
-
-# Jobs of one template share schedule and slot: the calendar is asked once for all of them.
-@lru_cache(maxsize=4_096)
-def _armed(schedule: Schedule, catch_up: CatchUp, grace_s: int, cursor: JobCursor, now: Timestamp) -> Armed:
-    decision = claim(schedule, catch_up, grace_s, Slot(cursor.slot, cursor.due_at, cursor.ordinal), now)
+    slot = Slot(cursor.slot, cursor.due_at, cursor.ordinal)
+    decision = claim(definition.schedule, definition.catch_up, definition.retry.grace_s, slot, now)
     skipped = [
         NewOccurrence(slot.key, slot.ordinal, slot.due_at, State.SKIPPED, MISSED, _reason(slot, now))
         for slot in decision.skipped
@@ -54,7 +48,7 @@ class DuePump:
     ) -> None:
         """Take `started`, which begins an occurrence's task and returns at once."""
         self._journal = journal
-        self._definitions = definitions
+        self._known = _grouped(definitions)
         self._started = started
         self._batch = batch
 
@@ -62,7 +56,7 @@ class DuePump:
         """Start everything that is due at `now`; return how many occurrences were started."""
         started = 0
         while True:
-            armed = _Arming(self._definitions, now)
+            armed = _Arming(self._known, now)
             rows = await self._journal.claim_due(now, self._batch, armed)
             started += await self._start(rows)
             if armed.count < self._batch:
@@ -80,18 +74,37 @@ class DuePump:
 class _Arming:
     """Arms the jobs of one batch and counts them."""
 
-    def __init__(self, definitions: Mapping[str, JobDefinition], now: Timestamp) -> None:
-        self._definitions = definitions
+    def __init__(self, known: Mapping[str, tuple[int, JobDefinition]], now: Timestamp) -> None:
+        self._known = known
         self._now = now
+        self._armed: dict[tuple[int, JobCursor | None], Armed] = {}
         self.count = 0
 
     def __call__(self, job: JobRow) -> Armed:
-        definition = self._definitions.get(job.enrolment.job_id)
-        if definition is None:
+        cursor = job.enrolment.cursor
+        known = self._known.get(job.enrolment.job_id)
+        if known is None:
             # Enrolled by another command since: it waits for the worker that knows it.
-            return Armed((), job.enrolment.cursor)
+            return Armed((), cursor)
         self.count += 1
-        return arm(job, definition, self._now)
+        group, definition = known
+        armed = self._armed.get((group, cursor))
+        if armed is None:
+            armed = self._armed[group, cursor] = arm(job, definition, self._now)
+        return armed
+
+
+def _grouped(definitions: Mapping[str, JobDefinition]) -> dict[str, tuple[int, JobDefinition]]:
+    """Give each schedule a number: jobs of one template share theirs, and the calendar is asked once."""
+    numbers: dict[object, int] = {}
+    return {
+        job_id: (numbers.setdefault(_timing(definition), len(numbers)), definition)
+        for job_id, definition in definitions.items()
+    }
+
+
+def _timing(definition: JobDefinition) -> tuple[Schedule | None, CatchUp, int]:
+    return definition.schedule, definition.catch_up, definition.retry.grace_s
 
 
 def _new(slot: Slot) -> NewOccurrence:

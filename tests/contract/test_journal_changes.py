@@ -45,7 +45,7 @@ class TestRecording:
         with pytest.raises(IllegalTransition):
             await tell(journal, row, Event.SEND)
         assert row == await journal.occurrence(row.id)
-        assert len(await journal.entries(row.id)) == 2
+        assert len(await journal.entries(row.id)) == 1
 
     async def test_an_unknown_occurrence_is_named(self, journal: Journal) -> None:
         (row,) = await claimed(journal)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from agent.adapters.journal.claim import CLAIMED, claimed_states
 from agent.domain.errors import StoreUnavailable
 from agent.domain.journal import JournalEntry
 from agent.domain.units import Hash32
@@ -21,6 +22,8 @@ class Audit:
         """Pass the entries on and remember what they say."""
         for entry in entries:
             yield entry
+            if entry.event == CLAIMED:
+                self._states |= claimed_states(entry.data)
             if entry.occurrence_id is None:
                 continue
             self._states[entry.occurrence_id] = entry.to_state

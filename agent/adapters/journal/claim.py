@@ -1,17 +1,21 @@
 """Turn due jobs into occurrences, and move their cursors."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+import orjson
 
 from agent.adapters.journal.command import Claim
 from agent.adapters.journal.hash_chain import Note
 from agent.domain.errors import Bug
-from agent.domain.journal import JobRow, NewOccurrence
+from agent.domain.journal import Enrolment, JobCursor, JobRow, NewOccurrence
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import State
 from agent.domain.units import Timestamp
 
 FIRST_VERSION = 1
+CLAIMED = "due"
+Moves = list[tuple[str, JobCursor | None]]
+"""Jobs and their next slots."""
 
 
 def is_due(row: JobRow, now: Timestamp) -> bool:
@@ -26,30 +30,27 @@ def due_order(row: JobRow) -> tuple[int, str]:
     return (0 if cursor is None else cursor.due_at), row.enrolment.job_id
 
 
-def arm_all(jobs: Iterable[JobRow], command: Claim, first_id: int) -> tuple[list[JobRow], list[Occurrence]]:
-    """Return the jobs with their cursors moved, and the occurrences that are new unless their slot exists."""
-    moved: list[JobRow] = []
+def arm_all(jobs: Iterable[JobRow], command: Claim, first_id: int) -> tuple[Moves, list[Occurrence]]:
+    """Return where the cursors move, and the occurrences that are new unless their slot exists."""
+    moves: Moves = []
     fresh: list[Occurrence] = []
     for job in jobs:
         armed = command.arm(job)
-        moved.append(replace(job, enrolment=replace(job.enrolment, cursor=armed.cursor)))
+        moves.append((job.enrolment.job_id, armed.cursor))
         for new in armed.occurrences:
-            fresh.append(_occurrence(job, new, first_id + len(fresh), command.now))
-    return moved, fresh
+            fresh.append(_occurrence(job.enrolment, new, first_id + len(fresh), command.now))
+    return moves, fresh
 
 
-def claim_note(row: Occurrence) -> Note:
-    """Return what the hash chain says of a new occurrence."""
-    data = {
-        "job": row.job_id,
-        "slot": row.slot,
-        "ordinal": row.ordinal,
-        "due_at": row.due_at,
-        "version": row.version,
-    }
-    if row.code or row.reason:
-        data |= {"code": row.code, "reason": row.reason}
-    return Note(row.created_at, "due", data, row.id, "", row.state.value)
+def claim_note(rows: Sequence[Occurrence], at: Timestamp) -> Note:
+    """Return what the hash chain says of a claim: one row for all, for a burst has thousands."""
+    runs = [(row.id, row.job_id, row.slot, row.ordinal, row.due_at, row.state, row.code) for row in rows]
+    return Note(at, CLAIMED, {"runs": runs})
+
+
+def claimed_states(data: str) -> dict[int, str]:
+    """Return the state in which each occurrence of a claim's row began."""
+    return {run[0]: run[5] for run in orjson.loads(data)["runs"]}
 
 
 def unclaimed(rows: Sequence[Occurrence], slots: dict[tuple[str, str], int]) -> list[Occurrence]:
@@ -57,20 +58,20 @@ def unclaimed(rows: Sequence[Occurrence], slots: dict[tuple[str, str], int]) -> 
     return [row for row in rows if slots.setdefault((row.job_id, row.slot), row.id) == row.id]
 
 
-def _occurrence(job: JobRow, new: NewOccurrence, occurrence_id: int, now: Timestamp) -> Occurrence:
-    if new.state not in (State.DUE, State.SKIPPED):
+def _occurrence(job: Enrolment, new: NewOccurrence, occurrence_id: int, now: Timestamp) -> Occurrence:
+    if new.state is not State.DUE and new.state is not State.SKIPPED:
         raise Bug(f"a new occurrence is due or skipped, not {new.state}")
     return Occurrence(
-        id=occurrence_id,
-        job_id=job.enrolment.job_id,
-        slot=new.slot,
-        ordinal=new.ordinal,
-        due_at=new.due_at,
-        state=new.state,
+        occurrence_id,
+        job.job_id,
+        new.slot,
+        new.ordinal,
+        new.due_at,
+        new.state,
         attempt=0,
         version=FIRST_VERSION,
-        chain_id=job.enrolment.chain_id,
-        account=job.enrolment.account,
+        chain_id=job.chain_id,
+        account=job.account,
         code=new.code,
         reason=new.reason,
         created_at=now,

@@ -1,6 +1,7 @@
 """A journal that forgets when the process ends: for dry runs, simulations and tests."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.adapters.journal import claim as claiming
 from agent.adapters.journal.command import Arm, Claim, Pause, Resume
@@ -48,12 +49,14 @@ class MemoryJournal:
             (row for row in self._image.jobs.values() if claiming.is_due(row, now)), key=claiming.due_order
         )
         first_id = next(reversed(self._image.occurrences), 0) + 1
-        moved, fresh = claiming.arm_all(due[:limit], Claim(now, limit, arm), first_id)
-        for job in moved:
-            self._image.put_job(job)
+        moves, fresh = claiming.arm_all(due[:limit], Claim(now, limit, arm), first_id)
+        for job_id, cursor in moves:
+            job = self._image.job(job_id)
+            self._image.put_job(replace(job, enrolment=replace(job.enrolment, cursor=cursor)))
         rows = tuple(claiming.unclaimed(fresh, self._slots))
+        if rows:
+            self._image.note(claiming.claim_note(rows, now))
         for row in rows:
-            self._image.note(claiming.claim_note(row))
             self._image.put_occurrence(row)
         self._keep()
         return rows

@@ -57,7 +57,7 @@ def load_for_changes(connection: Connection, tail: Tail, commands: Sequence[Reco
 
 def _load_occurrences(connection: Connection, image: Image, ids: set[int]) -> None:
     query = _WITH_PAUSE.where(tables.occurrences.c.id.in_(sorted(ids)))
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         occurrence = image.load_occurrence(occurrence_from_row(row))
         if row[-1]:
             image.paused.add(occurrence.job_id)

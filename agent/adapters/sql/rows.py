@@ -64,17 +64,24 @@ def occurrence_from_row(row: Record) -> Occurrence:
 
 
 def new_occurrence_values(row: Occurrence) -> Values:
-    """Write the columns that never change, and the others."""
+    """Write the row of an occurrence that nothing has happened to yet."""
     return {
         "id": row.id,
         "job_id": row.job_id,
         "slot": row.slot,
         "ordinal": row.ordinal,
         "due_at": row.due_at,
+        "state": row.state.value,
+        "attempt": row.attempt,
+        "version": row.version,
         "chain_id": row.chain_id,
         "account": bytes(row.account),
+        "code": row.code,
+        "reason": row.reason,
+        "not_before": row.not_before,
+        "settled": row.settled,
         "created_at": row.created_at,
-        **occurrence_values(row),
+        "updated_at": row.updated_at,
     }
 
 
@@ -98,19 +105,12 @@ def occurrence_values(row: Occurrence) -> Values:
 
 
 def job_from_row(row: Record) -> JobRow:
-    """Read a row of `jobs` joined to `lanes`."""
-    cursor = None if row.next_slot is None else JobCursor(row.next_slot, row.next_ordinal, row.next_due)
-    enrolment = Enrolment(
-        job_id=row.job_id,
-        chain_id=row.chain_id,
-        account=row.account,
-        entry_point=row.entry_point,
-        nonce_key=row.nonce_key,
-        identity_digest=row.identity_digest,
-        definition_digest=row.definition_digest,
-        cursor=cursor,
-    )
-    return JobRow(enrolment, row.active, row.paused, row.pause_reason, row.next_sequence)
+    """Read a row of `jobs` joined to `lanes`, in the order of their columns."""
+    job_id, identity, definition, active, paused, pause_reason, slot, ordinal, due_at = row[:9]
+    chain_id, account, entry_point, nonce_key, next_sequence = row[9:]
+    cursor = None if slot is None else JobCursor(slot, ordinal, due_at)
+    enrolment = Enrolment(job_id, chain_id, account, entry_point, nonce_key, identity, definition, cursor)
+    return JobRow(enrolment, active, paused, pause_reason, next_sequence)
 
 
 def job_values(row: JobRow) -> Values:
@@ -122,18 +122,15 @@ def job_values(row: JobRow) -> Values:
         "active": row.active,
         "paused": row.paused,
         "pause_reason": row.pause_reason,
-        **cursor_values(row),
+        **cursor_values(row.enrolment.cursor),
     }
 
 
-def cursor_values(row: JobRow) -> Values:
-    """Write the columns that say when the job is due next."""
-    cursor = row.enrolment.cursor
-    return {
-        "next_slot": None if cursor is None else cursor.slot,
-        "next_ordinal": None if cursor is None else cursor.ordinal,
-        "next_due": None if cursor is None else cursor.due_at,
-    }
+def cursor_values(cursor: JobCursor | None) -> Values:
+    """Write the columns that say when a job is due next."""
+    if cursor is None:
+        return {"next_slot": None, "next_ordinal": None, "next_due": None}
+    return {"next_slot": cursor.slot, "next_ordinal": cursor.ordinal, "next_due": cursor.due_at}
 
 
 def lane_values(row: JobRow) -> Values:

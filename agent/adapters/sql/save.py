@@ -1,6 +1,5 @@
 """Write back what a batch of commands changed, each kind in one statement."""
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
+from agent.adapters.journal.claim import Moves
 from agent.adapters.journal.image import Held, Writes
 from agent.adapters.sql import tables
 from agent.adapters.sql.bulk import run_many
@@ -21,7 +21,6 @@ from agent.adapters.sql.rows import (
     operation_values,
     reservation_values,
 )
-from agent.domain.journal import JobRow
 from agent.domain.occurrence import Occurrence
 
 _UPDATE_OCCURRENCE = update(tables.occurrences).where(tables.occurrences.c.id == bindparam("row_id"))
@@ -65,9 +64,9 @@ def save_new(connection: Connection, rows: list[Occurrence]) -> list[Occurrence]
     return [row for row in rows if row.id in ids]
 
 
-def save_cursors(connection: Connection, jobs: Iterable[JobRow]) -> None:
+def save_cursors(connection: Connection, moves: Moves) -> None:
     """Move the jobs to their next slots."""
-    rows = [{"row_id": row.enrolment.job_id, **cursor_values(row)} for row in jobs]
+    rows = [{"row_id": job_id, **cursor_values(cursor)} for job_id, cursor in moves]
     if rows:
         run_many(connection, _UPDATE_JOB, rows)
 

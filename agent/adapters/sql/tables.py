@@ -82,7 +82,7 @@ jobs = Table(
     Column("next_slot", String(128)),
     Column("next_ordinal", BigInteger),
     Column("next_due", BigInteger),
-    Index("jobs_due", "active", "paused", "next_due"),
+    Index("jobs_due", "active", "paused", "next_due", "job_id"),
 )
 
 occurrences = Table(

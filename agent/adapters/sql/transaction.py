@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import assert_never
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from agent.adapters.journal import enrol
@@ -97,19 +97,21 @@ def _run_alone(connection: Connection, tail: Tail, command: Command[object]) -> 
 
 def _claim(connection: Connection, image: Image, command: Claim) -> tuple[Occurrence, ...]:
     newest: int | None = connection.execute(select(func.max(tables.occurrences.c.id))).scalar_one()
-    moved, fresh = arm_all(_due(connection, command), command, (newest or 0) + 1)
+    moves, fresh = arm_all(_due(connection, command), command, (newest or 0) + 1)
     rows = save_new(connection, fresh)
-    save_cursors(connection, moved)
-    for row in rows:
-        image.note(claim_note(row))
+    save_cursors(connection, moves)
+    if rows:
+        image.note(claim_note(rows, command.now))
     return tuple(rows)
 
 
 def _due(connection: Connection, command: Claim) -> list[JobRow]:
-    table = tables.jobs
-    query = (
-        JOBS.where(table.c.active, ~table.c.paused, table.c.next_due <= command.now)
-        .order_by(table.c.next_due, table.c.job_id)
-        .limit(command.limit)
-    )
-    return [job_from_row(row) for row in connection.execute(query)]
+    found = connection.execute(_DUE, {"now": command.now, "most": command.limit}).all()
+    return [job_from_row(row) for row in found]
+
+
+_DUE = (
+    JOBS.where(tables.jobs.c.active, ~tables.jobs.c.paused, tables.jobs.c.next_due <= bindparam("now"))
+    .order_by(tables.jobs.c.next_due, tables.jobs.c.job_id)
+    .limit(bindparam("most"))
+)

@@ -48,7 +48,7 @@ def _lanes_and_jobs() -> None:
         sa.Column("next_ordinal", BIG),
         sa.Column("next_due", BIG),
     )
-    op.create_index("jobs_due", "jobs", ["active", "paused", "next_due"])
+    op.create_index("jobs_due", "jobs", ["active", "paused", "next_due", "job_id"])
 
 
 def _occurrences() -> None:
