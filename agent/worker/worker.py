@@ -78,9 +78,10 @@ class Worker:
         while not self._stop.is_set():
             await self._follow_heads()
             self._lanes.wake_all()
+            # A lane just woken counts as busy until it has looked at its job.
+            await asyncio.sleep(min(self._tick_s, self._poll_s) / 4)
             if not self._lanes.busy and await self._nothing_to_do():
                 break
-            await asyncio.sleep(min(self._tick_s, self._poll_s) / 4)
         await self._drain()
 
     async def _recover(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -183,6 +184,35 @@ async def test_finished_run_cannot_be_resolved_and_unknown_ones_are_not_found(op
 
     assert [answer.code for answer in answers] == [6, 2, 5, 5, 5]
     assert answers[0].err.startswith("not_resolvable run 1 is final_ok")
+
+
+async def test_lost_journal_pays_nothing_twice_until_a_person_has_looked(operator: Operator) -> None:
+    await command(operator, "run", "--once")
+    await next_day(operator)
+    await command(operator, "run", "--once")
+    shutil.rmtree(operator.folder / "state")
+    await command(operator, "run", "--once")
+    await next_day(operator)
+    await command(operator, "run", "--once")
+
+    (held,) = (await document(operator, "status"))["held"]
+    assert (held["job"], held["state"], held["code"]) == ("rent", "held", "lane_ahead")
+    assert (await command(operator, "doctor", "--strict")).code == 12
+    decided = await document(
+        operator,
+        "runs",
+        "resolve",
+        str(held["id"]),
+        "--unpaid",
+        "--reason",
+        "the account paid yesterday alone",
+    )
+    assert (decided["state"], decided["code"]) == ("failed", "resolved_unpaid")
+    await next_day(operator)
+    await command(operator, "run", "--once")
+    assert (await document(operator, "runs", "list", "--state", "final_ok"))["runs"][0]["nonce"][
+        "sequence"
+    ] == 1
 
 
 async def test_paused_job_pays_nothing_until_it_is_resumed(operator: Operator) -> None:
