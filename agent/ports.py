@@ -184,7 +184,10 @@ class Journal(Protocol):
         limit: int | None = None,
         *,
         newest_first: bool = False,
-    ) -> tuple[Occurrence, ...]: ...
+        settled: bool | None = None,
+    ) -> tuple[Occurrence, ...]:
+        """Return the occurrences that match; None matches all."""
+        ...
 
     async def jobs(self, *, active_only: bool = True) -> tuple[JobRow, ...]: ...
 

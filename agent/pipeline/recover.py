@@ -9,16 +9,21 @@ from agent.pipeline.context import JobContext, Services
 from agent.pipeline.follow import Flight
 
 OPEN_STATES = tuple(state for state in State if state not in TERMINAL)
+TO_SETTLE = (State.FINAL_OK, State.FAILED, State.CANCELLED)
 
 
 async def recover(services: Services) -> tuple[Occurrence, ...]:
     """Return every open occurrence, ready to go on from its state.
 
     DUE and CLAIMED had no effect yet. PLANNED signed nothing, so its sequence is free again. SIGNED and later
-    may be on chain: `follow` looks there first and only then sends the same bytes.
+    may be on chain: `follow` looks there first and only then sends the same bytes. What ended and was not
+    settled still holds its reservations.
     """
     left = await services.journal.occurrences(states=OPEN_STATES)
-    return tuple([await unplan(services, row) if row.state is State.PLANNED else row for row in left])
+    ended = await services.journal.occurrences(states=TO_SETTLE, settled=False)
+    unsettled = [row for row in ended if row.user_op_hash is not None]
+    taken_up = [await unplan(services, row) if row.state is State.PLANNED else row for row in left]
+    return (*unsettled, *taken_up)
 
 
 async def unplan(services: Services, occurrence: Occurrence) -> Occurrence:

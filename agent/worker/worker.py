@@ -126,7 +126,12 @@ class Worker:
     async def _resync(self) -> None:
         """Take in what people changed through the command line meanwhile."""
         try:
-            for occurrence in await self._services.journal.occurrences(states=tuple(set(State) - TERMINAL)):
+            journal = self._services.journal
+            found = await journal.occurrences(states=tuple(set(State) - TERMINAL))
+            known = {occurrence.id for occurrence in found}
+            # What a person ended is not open any more; it has to be settled and taken off the board.
+            ended = [await journal.occurrence(item.id) for item in self._board if item.id not in known]
+            for occurrence in (*found, *ended):
                 self._board.put(occurrence)
         except AgentError as error:
             log.warning("resync_failed", code=error.code, reason=str(error))

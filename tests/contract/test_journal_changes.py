@@ -99,6 +99,14 @@ class TestRecording:
         assert {held, gym} == set(both)
         assert both[::-1][:1] == await journal.occurrences(newest_first=True, limit=1)
 
+    async def test_occurrences_are_found_by_settlement(self, journal: Journal) -> None:
+        (row,) = await claimed(journal)
+        row = await tell(journal, await included(journal, await sent(journal, row)), Event.FINALIZE)
+        assert (row,) == await journal.occurrences(states=[row.state], settled=False)
+        settled = await tell(journal, row, Event.SETTLE)
+        assert await journal.occurrences(settled=False) == ()
+        assert (settled,) == await journal.occurrences(settled=True)
+
 
 class TestTheLane:
     async def test_a_plan_takes_the_next_sequence_and_raises_the_attempt(self, journal: Journal) -> None:

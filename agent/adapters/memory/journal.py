@@ -84,11 +84,14 @@ class MemoryJournal:
         limit: int | None = None,
         *,
         newest_first: bool = False,
+        settled: bool | None = None,
     ) -> tuple[Occurrence, ...]:
         rows = [
             row
             for _, row in sorted(self._image.occurrences.items(), reverse=newest_first)
-            if (states is None or row.state in states) and (job_id is None or row.job_id == job_id)
+            if (states is None or row.state in states)
+            and job_id in (None, row.job_id)
+            and settled in (None, row.settled)
         ]
         return tuple(rows[:limit])
 

@@ -66,8 +66,9 @@ class SqlJournal:
         limit: int | None = None,
         *,
         newest_first: bool = False,
+        settled: bool | None = None,
     ) -> tuple[Occurrence, ...]:
-        return await self._read(queries.occurrences, states, job_id, limit, newest_first)
+        return await self._read(queries.occurrences, states, job_id, limit, newest_first, settled)
 
     async def jobs(self, *, active_only: bool = True) -> tuple[JobRow, ...]:
         return await self._read(queries.jobs, active_only)

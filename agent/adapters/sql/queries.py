@@ -40,6 +40,7 @@ def occurrences(
     job_id: str | None,
     limit: int | None,
     newest_first: bool,  # noqa: FBT001 - passed on as it came
+    settled: bool | None,  # noqa: FBT001 - passed on as it came
 ) -> tuple[Occurrence, ...]:
     """Return the occurrences that match, by id."""
     table = tables.occurrences
@@ -48,6 +49,8 @@ def occurrences(
         query = query.where(table.c.state.in_([state.value for state in states]))
     if job_id is not None:
         query = query.where(table.c.job_id == job_id)
+    if settled is not None:
+        query = query.where(table.c.settled.is_(settled))
     return tuple(occurrence_from_row(row) for row in connection.execute(query))
 
 
