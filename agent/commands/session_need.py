@@ -19,7 +19,7 @@ SETTLE_MARGIN_S = 86_400
 GAS_PER_OPERATION = Gas(2_000_000)
 """All gas limits of one payment through a session, with room for a chain that counts its data as gas."""
 ESTIMATE_GAS = Gas(100_000_000)
-"""Bundlers estimate with gas limits far above need (alto: 20 million), and the last payment must pass that."""
+"""Bundlers estimate far above need (alto: with 20 million), and the last payment must pass that too."""
 MAX_PERIODS = 10_000
 
 
