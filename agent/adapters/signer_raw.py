@@ -13,7 +13,7 @@ DEVNET = ChainId(31337)
 
 def open_raw_key(path: Path, chain_id: ChainId, expected: Address | None) -> LocalSigner:
     """Open a raw key file; raises KeyFileError, WrongKey."""
-    _only_on_devnet(chain_id)
+    only_on_devnet(chain_id)
     content = read_private(path)
     REDACTOR.register(content.strip())
     try:
@@ -25,16 +25,17 @@ def open_raw_key(path: Path, chain_id: ChainId, expected: Address | None) -> Loc
 
 def create_raw_key(path: Path, chain_id: ChainId) -> Address:
     """Make a new key and write it; raises KeyFileError."""
-    _only_on_devnet(chain_id)
+    only_on_devnet(chain_id)
     secret = secrets.token_bytes(32)
     address = signer_for(secret, str(path), None).address
     write_private(path, f"0x{secret.hex()}\n".encode())
     return address
 
 
-def _only_on_devnet(chain_id: ChainId) -> None:
+def only_on_devnet(chain_id: ChainId) -> None:
+    """Raise KeyFileError on every chain where a key that nothing protects would matter."""
     if chain_id != DEVNET:
         raise KeyFileError(
-            f"raw key files are for chain {DEVNET} alone, this is chain {chain_id}",
-            "make a keystore: sessionkeeper keys new --name NAME --password-file FILE",
+            f"unprotected key files are for chain {DEVNET} alone, this is chain {chain_id}",
+            "make one with a password: sessionkeeper keys new --name NAME --password-file FILE",
         )

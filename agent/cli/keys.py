@@ -7,7 +7,17 @@ import typer
 
 from agent.cli.options import ConfigOption, JsonOption
 from agent.cli.output import say, show, show_json, show_table
-from agent.commands.keys import KeyFile, KeyFiles, key_named, keys_in, new_keystore, new_raw_key, stanza
+from agent.commands.keys import (
+    KeyFile,
+    KeyFiles,
+    key_named,
+    keys_in,
+    new_keystore,
+    new_passkey,
+    new_raw_key,
+    new_raw_passkey,
+    stanza,
+)
 from agent.domain.units import ChainId
 
 app = typer.Typer(help="Make session keys and look at them.", no_args_is_help=True)
@@ -33,19 +43,28 @@ def new(
     password_fd: PasswordFdOption = None,
     light: Annotated[bool, typer.Option("--light", help="Cheap scrypt: for tests and the devnet.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="A bare key file, on chain 31337 alone.")] = False,
+    passkey: Annotated[
+        bool, typer.Option("--passkey", help="A P-256 key, for a session of a WebAuthn passkey.")
+    ] = False,
     chain_id: Annotated[int, typer.Option("--chain-id", help="The chain of a --raw key.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Make a session key; print its address and the lines for sessionkeeper.yaml."""
     root = _root(config)
     folder = root / "keys" if directory is None else directory
-    if raw:
+    if passkey and raw:
+        key = new_raw_passkey(_files(), folder, name, ChainId(chain_id))
+    elif passkey:
+        key = new_passkey(_files(), folder, name, password_file, password_fd)
+    elif raw:
         key = new_raw_key(_files(), folder, name, ChainId(chain_id))
     else:
         key = new_keystore(_files(), folder, name, password_file, password_fd, light=light)
-    lines = stanza(key, root, password_file)
+    lines = stanza(key, root, password_file, protected=not raw)
     if as_json:
-        show_json(_document(key) | {"yaml": lines})
+        point = key.public_key
+        public = {} if point is None else {"public_key": "0x" + point.encoded.hex()}
+        show_json(_document(key) | public | {"yaml": lines})
         return
     show(str(key.address))
     say(f"written to {key.path}; put this into sessionkeeper.yaml:\n\n{lines}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.domain.errors import AgentError, ConfigError, NotFound
+from agent.domain.p256 import P256Point
 from agent.domain.units import Address, ChainId
 
 _NAME = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
@@ -20,6 +21,14 @@ class KeyFiles(Protocol):
 
     def new_raw(self, path: Path, chain_id: ChainId) -> Address:
         """Make a bare key, on the devnet alone; `path` has no suffix."""
+        ...
+
+    def new_passkey(self, path: Path, password: bytes) -> P256Point:
+        """Make an encrypted passkey; `path` has no suffix."""
+        ...
+
+    def new_raw_passkey(self, path: Path, chain_id: ChainId) -> P256Point:
+        """Make a passkey without a password, on the devnet alone; `path` has no suffix."""
         ...
 
     def listing(self, folder: Path) -> tuple[Path, ...]:
@@ -47,6 +56,8 @@ class KeyFile:
     path: Path
     address: Address | None
     problem: str = ""
+    public_key: P256Point | None = None
+    """Of a passkey just made."""
 
 
 def new_keystore(
@@ -72,6 +83,26 @@ def new_raw_key(files: KeyFiles, folder: Path, name: str, chain_id: ChainId) -> 
     return KeyFile(name, folder / f"{name}.key", address)
 
 
+def new_passkey(
+    files: KeyFiles,
+    folder: Path,
+    name: str,
+    password_file: Path | None,
+    password_fd: int | None,
+) -> KeyFile:
+    """Make a P-256 key, encrypted, under this name."""
+    _check(name)
+    point = files.new_passkey(folder / name, files.password(password_file, password_fd))
+    return KeyFile(name, folder / f"{name}.pem", point.address, public_key=point)
+
+
+def new_raw_passkey(files: KeyFiles, folder: Path, name: str, chain_id: ChainId) -> KeyFile:
+    """Make a P-256 key without a password; raises ConfigError on every chain but the devnet."""
+    _check(name)
+    point = files.new_raw_passkey(folder / name, chain_id)
+    return KeyFile(name, folder / f"{name}.pem", point.address, public_key=point)
+
+
 def keys_in(files: KeyFiles, folder: Path) -> tuple[KeyFile, ...]:
     """Return every key of the folder, unusable ones with their problem."""
     return tuple(_looked_at(files, path) for path in files.listing(folder))
@@ -85,14 +116,18 @@ def key_named(files: KeyFiles, folder: Path, name: str) -> KeyFile:
     return KeyFile(name, found[0], files.address(found[0]))
 
 
-def stanza(key: KeyFile, relative_to: Path, password_file: Path | None) -> str:
+def stanza(key: KeyFile, relative_to: Path, password_file: Path | None, *, protected: bool = True) -> str:
     """Return the lines of sessionkeeper.yaml that name the key."""
     where = _shown(key.path, relative_to)
     lines = ["keys:", f"  {key.name}:", f'    address: "{key.address}"']
     if key.path.suffix == ".key":
         return "\n".join([*lines, f"    raw: {where}"])
     source = f"file:{_shown(password_file, relative_to)}" if password_file else "file:PATH"
-    return "\n".join([*lines, f"    keystore: {where}", f"    password: {source}"])
+    password = f"    password: {source}"
+    if key.public_key is None:
+        return "\n".join([*lines, f"    keystore: {where}", password])
+    lines += [f"    passkey: {where}", f'    public_key: "0x{key.public_key.encoded.hex()}"']
+    return "\n".join([*lines, password] if protected else lines)
 
 
 def _check(name: str) -> None:

@@ -1,7 +1,7 @@
 """Make the least-privilege sessions of a job file and write them beside it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.commands.session_derive import derived_session
@@ -13,9 +13,11 @@ from agent.definitions.session_writer import session_file
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.errors import ConfigError, NotFound
 from agent.domain.job import Place
+from agent.domain.session import Session
 from agent.domain.units import ChainId, Hash32, Timestamp
-from agent.smart_sessions.addresses import SMART_SESSION
+from agent.smart_sessions.addresses import SMART_SESSION, WEB_AUTHN_VALIDATOR
 from agent.smart_sessions.ids import permission_id
+from agent.smart_sessions.owners.passkey_data import PasskeyData, encode_passkey
 from agent.smart_sessions.worst_case import WorstCase, worst_case
 
 
@@ -85,6 +87,18 @@ def session_key(definitions: Definitions, name: str | None) -> KeyDefinition:
     return key
 
 
+def _owned(session: Session, key: KeyDefinition) -> Session:
+    if key.public_key is None:
+        return session
+    # Checked by the library that is part of the validator: not every chain has the precompile.
+    passkey = PasskeyData(key.public_key, use_precompile=False)
+    return replace(
+        session,
+        session_validator=WEB_AUTHN_VALIDATOR,
+        session_validator_init_data=encode_passkey(passkey),
+    )
+
+
 def tokens_on(definitions: Definitions, chain_id: ChainId) -> Tokens:
     """Return the chain's tokens by address."""
     chain = definitions.chains.get(chain_id)
@@ -101,7 +115,7 @@ def _new(
     if draft.account == key.address:
         raise UnfitSession(f"the key {key.name} is the account {draft.account} itself")
     need = session_need(draft, definitions.kinds, wish, times.now, times.wall_now)
-    session = derived_session(need, key.address, salt)
+    session = _owned(derived_session(need, key.address, salt), key)
     definition = SessionDefinition(
         name=draft.session,
         chain_id=draft.chain_id,

@@ -89,10 +89,12 @@ def _check(file: AgentFile, report: Report) -> None:
     owners: dict[Address, str] = {}
     for name, key in file.keys.items():
         _check_key(name, key, Within(document, ("keys", name)), report)
-        if key.raw is not None and DEVNET not in chains:
+        _check_passkey(name, key, Within(document, ("keys", name)), report)
+        if key.unprotected and DEVNET not in chains:
             message = f"the key {name} is a bare file, which only the devnet may use"
             fix = "make a keystore: sessionkeeper keys new"
-            report.add(document.place(("keys", name, "raw")), "raw_key_off_devnet", message, fix)
+            where = "raw" if key.raw is not None else "passkey"
+            report.add(document.place(("keys", name, where)), "raw_key_off_devnet", message, fix)
         if owners.setdefault(key.address, name) != name:
             message = f"the keys {owners[key.address]} and {name} have one address"
             report.add(document.place(("keys", name)), "duplicate_key_address", message, "name each key once")
@@ -101,13 +103,21 @@ def _check(file: AgentFile, report: Report) -> None:
 
 
 def _check_key(name: str, key: KeyFields, source: Source, report: Report) -> None:
-    if (key.keystore is None) == (key.raw is None):
-        report.add(
-            source.place(()), "key_source", f"the key {name} has not one source", "give keystore: or raw:"
-        )
+    if [key.keystore, key.raw, key.passkey].count(None) != 2:
+        message = f"the key {name} has not one source"
+        report.add(source.place(()), "key_source", message, "give keystore:, passkey: or raw:")
     if key.keystore is not None and key.password is None:
         message = f"the keystore of {name} needs a password"
         report.add(source.place(()), "key_password", message, "add password: file:PATH or fd:N")
+
+
+def _check_passkey(name: str, key: KeyFields, source: Source, report: Report) -> None:
+    if (key.passkey is None) != (key.public_key is None):
+        message = f"passkey: and public_key: of {name} go together"
+        report.add(source.place(()), "passkey_public_key", message, "give both, as keys new prints them")
+    elif key.public_key is not None and key.public_key.address != key.address:
+        message = f"the public key of {name} has the address {key.public_key.address}"
+        report.add(source.place(("public_key",)), "passkey_address", message, "correct one of the two")
 
 
 def _check_web(web: WebFields, document: Document, report: Report) -> None:

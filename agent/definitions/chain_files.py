@@ -86,4 +86,6 @@ def key_definition(name: str, key: KeyFields, root: Path) -> KeyDefinition:
         keystore=None if key.keystore is None else root / key.keystore,
         password=key.password,
         raw=None if key.raw is None else root / key.raw,
+        passkey=None if key.passkey is None else root / key.passkey,
+        public_key=key.public_key,
     )

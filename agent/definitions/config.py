@@ -10,6 +10,7 @@ from agent.definitions.fields import (
     FinalityField,
     IdField,
     PasswordField,
+    PointField,
     StoreField,
     SymbolField,
     UrlsField,
@@ -84,10 +85,21 @@ class ChainFields(Fields):
 class KeyFields(Fields):
     """A session key, by reference: no secret stands in this file."""
 
-    address: AddressField = Field(description="The address the key must have; another one is refused.")
+    address: AddressField = Field(
+        description="The address the key must have; a passkey has the one its public key would give."
+    )
     keystore: str | None = Field(None, description="A geth keystore v3 file.")
     password: PasswordField | None = Field(None, description="file:PATH or fd:N; needed with a keystore.")
     raw: str | None = Field(None, description="A file with the bare key; on chain 31337 only.")
+    passkey: str | None = Field(
+        None, description="A P-256 key in a PEM file; without a password on chain 31337 only."
+    )
+    public_key: PointField | None = Field(None, description="A passkey's x and y; needed with it.")
+
+    @property
+    def unprotected(self) -> bool:
+        """Whether the file alone, without a password, gives the key away."""
+        return self.raw is not None or (self.passkey is not None and self.password is None)
 
 
 class WebFields(Fields):

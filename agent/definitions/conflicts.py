@@ -59,7 +59,7 @@ def _check_key(
     key = agent.keys.get(name)
     if key is None:
         return
-    if key.raw is not None and session.chain_id != DEVNET:
+    if key.unprotected and session.chain_id != DEVNET:
         message = f"the key {name} is a bare file, which only the devnet may use"
         fix = "make a keystore: sessionkeeper keys new"
         report.add(_place(document), "raw_key_off_devnet", message, fix)

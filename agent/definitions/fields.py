@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, PlainValidator, SecretStr, ValidationInfo,
 
 from agent.domain.cron import trigger
 from agent.domain.local_time import zone
+from agent.domain.p256 import P256Point
 from agent.domain.units import Hash32, bytes_from_hex
 from agent.smart_sessions.lint import RULES
 from jobs.fields import mistake, text_field, text_of
@@ -168,6 +169,15 @@ def parse_hash(value: object) -> Hash32:
     return Hash32(data)
 
 
+def parse_point(value: object) -> P256Point:
+    """Read the public key of a passkey."""
+    try:
+        return P256Point.parse(parse_bytes(value))
+    except ValueError as error:
+        fix = "write 0x and the 128 digits of x and y, as keys new prints them"
+        raise mistake("bad_public_key", f"{text_of(value)[:40]!r}: {error}", fix) from None
+
+
 def parse_selector(value: object) -> bytes:
     """Read a function selector."""
     data = parse_bytes(value)
@@ -272,6 +282,7 @@ WeekdayField = Annotated[int, *_plain(parse_weekday, enum=list(WEEKDAYS))]
 BooleanField = Annotated[bool, PlainValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
 BytesField = Annotated[bytes, *_plain(parse_bytes, pattern="^0x([0-9a-fA-F]{2})*$")]
 HashField = Annotated[Hash32, *text_field(parse_hash, "^0x[0-9a-fA-F]{64}$", "0x" + "00" * 32)]
+PointField = Annotated[P256Point, *_plain(parse_point, pattern="^0x(04)?[0-9a-fA-F]{128}$")]
 SelectorField = Annotated[bytes, *_plain(parse_selector, pattern="^0x[0-9a-fA-F]{8}$")]
 RuleField = Annotated[str, *text_field(parse_rule, "^L[0-9]{2}$", "L12")]
 FinalityField = Annotated[

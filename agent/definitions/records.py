@@ -10,6 +10,7 @@ from agent.definitions.config import ClockKind, Mode, WebFields
 from agent.definitions.fields import Finality, PasswordSource
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.job import FeeCaps, JobDefinition
+from agent.domain.p256 import P256Point
 from agent.domain.token import Token
 from agent.domain.units import Address, ChainId
 from agent.erc4337.version import EntryPointVersion
@@ -36,13 +37,16 @@ class ChainDefinition:
 
 @dataclass(frozen=True, slots=True)
 class KeyDefinition:
-    """A session key by reference; exactly one of keystore and raw file."""
+    """A session key by reference; exactly one of keystore, raw file and passkey."""
 
     name: str
     address: Address
     keystore: Path | None
     password: PasswordSource | None
     raw: Path | None
+    passkey: Path | None = None
+    public_key: P256Point | None = None
+    """Of a passkey."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,3 @@ SESSION_CONTRACTS = MappingProxyType(
     }
 )
 """Smart Sessions, its policies and its session validators; no package ships them."""
-
-WITHOUT_STAND_IN = frozenset({"WebAuthnValidator"})
-"""There only when `--contracts` or a fork brings them."""

@@ -13,7 +13,6 @@ from agent.devnet.addresses import (
     MULTICALL3,
     SAFE_SINGLETON_FACTORY,
     SESSION_CONTRACTS,
-    WITHOUT_STAND_IN,
 )
 from agent.devnet.compiled import entry_point_creation_code, usdc_creation_code
 from agent.devnet.errors import DevnetError
@@ -95,12 +94,11 @@ async def place(url: str, codes: Mapping[Address, bytes]) -> None:
 async def found_contracts(url: str) -> dict[str, Address]:
     """Return those at fixed addresses that are there; raise DevnetError when one is missing."""
     known = {**SESSION_CONTRACTS, "Multicall3": MULTICALL3}
-    absent = await _without_code(url, known)
-    missing = {name: address for name, address in absent.items() if name not in WITHOUT_STAND_IN}
+    missing = await _without_code(url, known)
     if missing:
         names = ", ".join(f"{address} ({name})" for name, address in missing.items())
         raise DevnetError(f"no code at {names}")
-    return {name: address for name, address in known.items() if name not in absent}
+    return known
 
 
 async def _without_code(url: str, contracts: Mapping[str, Address]) -> dict[str, Address]:

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.devnet import rpc
-from agent.devnet.addresses import MULTICALL3, SAFE_SINGLETON_FACTORY, SESSION_CONTRACTS, WITHOUT_STAND_IN
+from agent.devnet.addresses import MULTICALL3, SAFE_SINGLETON_FACTORY, SESSION_CONTRACTS
 from agent.devnet.compiled import MULTICALL3_CODE_HASH
 from agent.devnet.devnet import Devnet
 from agent.devnet.transactions import read
@@ -11,7 +11,7 @@ from agent.domain.keccak import keccak256
 from agent.domain.units import Address, bytes_from_hex
 from agent.erc4337.version import CANONICAL_ENTRY_POINTS, EntryPointVersion
 
-STAND_INS = sorted(SESSION_CONTRACTS.keys() - WITHOUT_STAND_IN)
+STAND_INS = sorted(SESSION_CONTRACTS)
 
 
 async def code_at(devnet: Devnet, address: Address) -> bytes:

@@ -23,8 +23,8 @@ _STUB_HASH = Hash32(b"\xa5" * 32)
 _STUB_SIGNATURE = with_low_s(int.from_bytes(b"\xa5" * 32, "big"), int.from_bytes(b"\x5a" * 32, "big"))
 _R_OFFSET = 7 * 32
 """Of r in the encoded array: two words of array, one of its first item's offset, four of the item."""
-_GAS_IN_LIBRARY = Gas(250_000)
-_GAS_IN_PRECOMPILE = Gas(20_000)
+_GAS_IN_LIBRARY = Gas(300_000)
+_GAS_IN_PRECOMPILE = Gas(30_000)
 
 
 @dataclass(frozen=True, slots=True)
