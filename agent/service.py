@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 import structlog
 
 from agent.bootstrap import Store, World, Wrap, check_chains, opened
+from agent.commands.session_lint import Surroundings, verdict
 from agent.commands.version import version
 from agent.definitions.records import Definitions
+from agent.domain.units import Timestamp
 from agent.settings import Settings, read_environment
 from agent.telemetry.health import Health
 from agent.telemetry.metrics import Metrics
@@ -18,6 +20,7 @@ from agent.web.serve import listen, serve
 from agent.worker import Worker
 from agent.worker.enrol import enrol
 from agent.worker.observer import Observer
+from agent.worker.owners import with_known_owners
 from agent.worker.watch import keep_watch
 
 log = structlog.get_logger()
@@ -41,8 +44,10 @@ async def serve_worker(
     async with opened(settings, definitions, store=Store.WORKER, keys=True) as plain:
         world = wrap(plain)
         await check_chains(world)
+        warn_of_sessions(definitions, await world.services.clock.now())
         await enrol(world.services, world.jobs.values())
-        worker = Worker(world.services, world.jobs, tuple(world.chains.values()), Observer(metrics), health)
+        jobs = await with_known_owners(world.jobs)
+        worker = Worker(world.services, jobs, tuple(world.chains.values()), Observer(metrics), health)
         on_started(worker.stop)
         async with _web(settings, definitions, metrics, health):
             notifier = ServiceNotifier.of(read_environment())
@@ -54,6 +59,16 @@ async def serve_worker(
                 await (worker.run_once() if once else worker.run())
             notifier.stopping()
     log.info("stopped")
+
+
+def warn_of_sessions(definitions: Definitions, now: Timestamp) -> None:
+    """Log what the lint rules refuse in the sessions that jobs use; `sessions lint` asks the chain too."""
+    around = Surroundings(definitions)
+    for session in definitions.sessions.values():
+        if session.name not in around.jobs:
+            continue
+        for item in verdict(around, session, now).refusals:
+            log.warning("session_unfit", session=session.name, rule=item.rule, finding=item.sentence)
 
 
 @asynccontextmanager

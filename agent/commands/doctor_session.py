@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from agent.commands.finding import Finding, fail, ok, warn
+from agent.definitions.session_validators import owner_of
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.errors import AgentError
 from agent.domain.token import decimal_text
 from agent.domain.units import Address, Hash32, Timestamp, Wei
 from agent.pipeline.context import ChainContext
+from agent.pipeline.probe import Probes
 from agent.ports import Block
 
 IS_PERMISSION_ENABLED = bytes.fromhex("adbc532f")
@@ -28,6 +30,7 @@ async def examine_session(
         enabled = await _is_enabled(chain, session)
         funds_wei = await gas_funds_wei(chain, session.account)
         code = await chain.reader.code(session.account)
+        signature = await _signature(name, chain, session)
     except AgentError as error:
         return (fail(name, str(error), "see the findings of its chain"),)
     if not code:
@@ -35,6 +38,7 @@ async def examine_session(
     cost_wei = _cost_wei(caps_wei, head)
     return (
         _enabled(name, session, enabled=enabled),
+        signature,
         _expiry(name, session.expires_at, head.timestamp),
         _funds(name, session.account, funds_wei, cost_wei, operations),
     )
@@ -54,6 +58,15 @@ def is_permission_enabled_call(permission_id: Hash32, account: Address) -> bytes
 async def _is_enabled(chain: ChainContext, session: SessionDefinition) -> bool:
     call = is_permission_enabled_call(session.permission_id, session.account)
     return any(await chain.reader.call(session.smart_session, call, "latest"))
+
+
+async def _signature(name: str, chain: ChainContext, session: SessionDefinition) -> Finding:
+    validator, what = session.session.session_validator, f"{name} owner"
+    owner = owner_of(session.session)
+    if await Probes().owner(chain.reader, validator, owner) is None:
+        remedy = "check that the validator is deployed and is the contract its address says"
+        return fail(what, f"{validator} takes no signature that the agent can make", remedy)
+    return ok(what, f"{owner.threshold} of {len(owner.keys)} keys, signatures as {validator} takes them")
 
 
 def _enabled(name: str, session: SessionDefinition, *, enabled: bool) -> Finding:
