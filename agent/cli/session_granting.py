@@ -1,5 +1,6 @@
 """`sessions grant`: plan it, and on the local chain carry it out."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +9,14 @@ from agent.cli.loading import load_definitions, settings_for
 from agent.cli.world import with_chains
 from agent.commands.json_document import DocumentError
 from agent.commands.session_grant import GrantPlan, plan_grant, require_granted
+from agent.commands.session_lint import Surroundings, lint_session, require_fit
 from agent.commands.session_usage import session_named
-from agent.definitions.records import ChainDefinition
+from agent.definitions.records import ChainDefinition, Definitions
 from agent.definitions.sessions import SessionDefinition
 from agent.devnet.accounts import SmartAccount, address_of, send_as_owner
 from agent.domain.errors import Refused
-from agent.domain.units import Address, ChainId, bytes_from_hex
+from agent.domain.units import Address, ChainId, Timestamp, bytes_from_hex
+from agent.pipeline.context import ChainContext
 from agent.telemetry.secrets import REDACTOR
 
 
@@ -40,7 +43,10 @@ def planned(config: Path | None, name: str) -> GrantPlan:
     session = session_named(definitions.sessions, name)
 
     async def plan(world: World) -> GrantPlan:
-        return await plan_grant(world.chains[session.chain_id], session)
+        chain = world.chains[session.chain_id]
+        planned = await plan_grant(chain, session)
+        await _require_fit(definitions, session, chain)
+        return planned
 
     return with_chains(settings, definitions, plan)
 
@@ -63,11 +69,17 @@ def granted(config: Path | None, name: str, key_file: Path) -> GrantPlan:
         plan = await plan_grant(chain, session)
         # Enabling anew would add, and start the counters from zero.
         if not plan.is_enabled:
+            await _require_fit(definitions, session, chain)
             await send_as_owner(node, account, plan.calls)
             await require_granted(chain.reader, session)
         return await plan_grant(chain, session)
 
     return with_chains(settings, definitions, grant)
+
+
+async def _require_fit(definitions: Definitions, session: SessionDefinition, chain: ChainContext) -> None:
+    wall_now = Timestamp(int(time.time()))
+    require_fit(await lint_session(Surroundings(definitions), session, chain, wall_now))
 
 
 def _owner_account(session: SessionDefinition, key_file: Path) -> SmartAccount:

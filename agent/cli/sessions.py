@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.arguments import address, text_of
+from agent.cli.exit_codes import ExitCode
 from agent.cli.options import ConfigOption, JsonOption
 from agent.cli.output import say, show, show_json, show_table
 from agent.domain.units import UINT256_MAX, Address, ChainId
@@ -132,6 +133,31 @@ def show_command(name: SessionArgument, config: ConfigOption = None, as_json: Js
     for line in document["allows"]:
         show(line)
     show(document["worst_case"]["text"])
+
+
+@app.command("lint")
+def lint_command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The session's name in sessions/.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Look at every session.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is dangerous in a session and what a leaked key could cost; leave with 6 if it is unfit."""
+    from agent.cli.session_lint import linted, verdict_document, verdict_lines
+
+    if (name is None) != every:
+        raise typer.BadParameter("name one session, or give --all")
+    found = linted(config, name)
+    if as_json:
+        documents = [verdict_document(item) for item in found]
+        show_json({"sessions": documents} if every else documents[0])
+    else:
+        for line in (line for item in found for line in verdict_lines(item)):
+            show(line)
+    if not all(item.is_fit for item in found):
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @app.command("usage")

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.commands.doctor_chain import examine_chain
+from agent.commands.doctor_lint import examine_rules
 from agent.commands.doctor_local import OpenJournal, OpenSigner, examine_keys, examine_store
 from agent.commands.doctor_session import examine_session
 from agent.commands.finding import Finding, Level
+from agent.commands.session_lint import Surroundings
 from agent.definitions.records import ChainDefinition, Definitions
 from agent.definitions.registry import contracts as known_contracts
 from agent.definitions.sessions import SessionDefinition
@@ -39,6 +41,7 @@ async def examine(patient: Patient) -> tuple[Finding, ...]:
         )
     # What a dead node cannot answer is said once, not once a session.
     dead = {finding.name for finding in found if finding.level is Level.FAIL}
+    around = Surroundings(patient.definitions)
     for session in patient.definitions.sessions.values():
         if f"chain {session.chain_id} rpc" not in dead:
             chain = patient.chains[session.chain_id]
@@ -48,6 +51,7 @@ async def examine(patient: Patient) -> tuple[Finding, ...]:
                 if job.session == session.name
             ]
             found += await examine_session(chain, session, caps, patient.operations)
+            found += await examine_rules(around, session, chain, patient.wall_now)
     return tuple(found)
 
 

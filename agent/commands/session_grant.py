@@ -95,7 +95,7 @@ async def require_granted(reader: ChainReader, session: SessionDefinition) -> No
     )
     validator, actions = await reader.calls(extra, head.number)
     found = list(_differences(grant, state))
-    if isinstance(validator, CallFailed) or not _same_validator(validator, session):
+    if isinstance(validator, CallFailed) or not same_validator(validator, session):
         found.append("the session validator or its key")
     if isinstance(actions, CallFailed) or not _same_actions(actions, grant):
         found.append("the list of actions")
@@ -119,7 +119,8 @@ def _differences(grant: Grant, state: Counters) -> Iterator[str]:
                 yield f"the limits of the policy {policy}"
 
 
-def _same_validator(answer: bytes, session: SessionDefinition) -> bool:
+def same_validator(answer: bytes, session: SessionDefinition) -> bool:
+    """Compare an answer of `getSessionValidatorAndConfig` with the file."""
     granted = session.session
     size = int.from_bytes(answer[64:96], "big")
     return (

@@ -69,22 +69,22 @@ class WorstCase:
         return {token: _sum(parts) for token, parts in amounts.items()}
 
 
-def worst_case(session: Session, allowances: Sequence[Allowance] | None = None) -> WorstCase:
+def worst_case(session: Session, allowances: Iterable[Allowance] = ()) -> WorstCase:
     """Return the most that the session allows over its whole life, from zero use on.
 
-    `allowances` are all that the account has given; a paymaster may take its fee from them.
+    `allowances` are those the account is known to have given: a paymaster may take its fee from them.
     """
     every = operation_guards(session)
     actions = tuple(guarded_actions(session))
     return WorstCase(
         outflows=(
             *(flow for action in actions for flow in outflows(action, every)),
-            *_fees(session, allowances or ()),
+            *_fees(session, allowances),
         ),
         gas_wei=None if every.gas is None else every.gas.cost_limit_wei,
         operations=None if every.usage is None else every.usage.limit,
         until=last_second(every, actions),
-        unbounded=tuple(_beyond_amounts(session, every, actions, fees_known=allowances is not None)),
+        unbounded=tuple(_beyond_amounts(session, every, actions)),
     )
 
 
@@ -154,14 +154,12 @@ def _sum(parts: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(parts) else None
 
 
-def _beyond_amounts(
-    session: Session, every: Guards, actions: Iterable[GuardedAction], *, fees_known: bool
-) -> Iterator[str]:
+def _beyond_amounts(session: Session, every: Guards, actions: Iterable[GuardedAction]) -> Iterator[str]:
     for action in actions:
         yield from _beyond(action)
     yield from (f"the policy {stranger} on all operations is unknown" for stranger in every.strangers)
-    if session.permit_erc4337_paymaster and not fees_known:
-        yield "a paymaster may pay, and whatever it takes for that is counted nowhere"
+    if session.permit_erc4337_paymaster:
+        yield "a paymaster may pay, and what it takes from the account's allowances is counted nowhere"
     signing = session.erc7739_policies
     if signing.allowed_erc7739_content or signing.erc1271_policies:
         yield "messages may be signed off chain in the account's name"
