@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from agent.adapters.key_file import KeyFileError, read_private, write_private
 from agent.adapters.signer_local import LocalSigner, signer_for
 from agent.domain.errors import ConfigError
@@ -76,8 +78,9 @@ def _text(password: bytes) -> str:
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
+        # Unlike json it refuses deep nesting by itself, whatever the recursion limit is.
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
         raise KeyFileError(f"{path} is not JSON") from None
     if not isinstance(document, dict):
         raise KeyFileError(f"{path} is not a keystore")
