@@ -1,17 +1,17 @@
 """A configuration folder whose job pays from an account of its own, and real workers on it."""
 
 import asyncio
-import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from textwrap import dedent
 
+from agent.cli.root import run as command_line
 from agent.commands.session_need import Wish
 from agent.commands.session_new import Times, new_sessions, write_sessions
 from agent.definitions.drafts import read_drafts
@@ -19,16 +19,18 @@ from agent.definitions.loader import load
 from agent.devnet import chain
 from agent.devnet.accounts import SmartAccount, address_of, create_nexus_account, install_and_enable
 from agent.devnet.devnet import Devnet
-from agent.devnet.processes import Program, running_program
 from agent.devnet.tokens import mint_usdc
 from agent.domain.units import Address, Hash32, Timestamp
+from tests.acceptance.crash_points import CrashPoint
+from tests.acceptance.crashing_worker import main as crashing_worker
 from tests.acceptance.oracle import Finding, examine
-from tests.acceptance.oracle.books import Books, Row, read_books
+from tests.acceptance.oracle.books import Row, read_rows
+from tests.acceptance.processes import Main, forked
 from tests.devnet import a_key
 
 USDC = 10**6
 TIMEOUT_S = 60.0
-POLL_S = 0.05
+POLL_S = 0.2
 DAILY = 'calendar: daily\n  at: "00:00"\n  time_zone: UTC'
 
 
@@ -41,19 +43,15 @@ class Stage:
     account: SmartAccount
     payee: Address
 
-    @property
-    def books(self) -> Books:
-        """The journal as it stands."""
-        return read_books(self.folder / "state" / "journal.db")
-
     def row(self, slot: str, job: str = "rent") -> Row | None:
         """What the journal says of a slot."""
-        return self.books.row(job, slot)
+        return read_rows(self.folder / "state" / "journal.db").get((job, slot))
 
     def is_paid(self, *slots: str) -> bool:
         """Tell whether these slots are final and settled by the books."""
-        rows = [self.row(slot) for slot in slots]
-        return all(row is not None and row.state == "final_ok" and row.settled for row in rows)
+        rows = read_rows(self.folder / "state" / "journal.db")
+        mine = [rows.get(("rent", slot)) for slot in slots]
+        return all(row is not None and row.state == "final_ok" and row.settled for row in mine)
 
     def is_in(self, slot: str, *states: str) -> bool:
         """Tell whether the books have the slot in one of these states."""
@@ -63,6 +61,13 @@ class Stage:
     def findings(self, *, unpaid: tuple[str, ...] = (), until: int | None = None) -> list[Finding]:
         """Ask the oracle."""
         return examine(self.folder, self.devnet.rpc_url, unpaid=unpaid, until=until)
+
+    @property
+    def summary(self) -> str:
+        """The state of every slot, and the workers' last lines."""
+        rows = read_rows(self.folder / "state" / "journal.db")
+        states = {slot: f"{row.state}{' settled' * row.settled}" for (_, slot), row in rows.items()}
+        return f"{states}\n{self.log[-800:]}"
 
     @property
     def log(self) -> str:
@@ -170,47 +175,54 @@ class Worker:
     """A running worker process."""
 
     stage: Stage
-    program: Program
+    process: ForkServerProcess
 
     async def until(self, happened: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
         """Wait for a condition; raise AssertionError when the worker ends or the time is over."""
-        await until(lambda: happened() or self._has_ended(), self.stage, timeout_s=timeout_s)
-        assert happened(), (
-            f"the worker ended with {self.program.process.returncode}: {self.stage.log[-3000:]}"
-        )
+        await until(lambda: happened() or self.has_ended, self.stage, timeout_s=timeout_s)
+        assert happened(), f"the worker ended with {self.process.exitcode}: {self.stage.log[-3000:]}"
 
     async def end(self, timeout_s: float = TIMEOUT_S) -> int:
         """Wait until it ends and return its exit code."""
-        await until(self._has_ended, self.stage, timeout_s=timeout_s)
-        return int(self.program.process.returncode)
+        await until(lambda: self.has_ended, self.stage, timeout_s=timeout_s)
+        return int(self.process.exitcode or 0)
 
     def kill(self) -> None:
         """End it with SIGKILL."""
-        self.program.process.kill()
-        self.program.process.wait()
+        self.process.kill()
+        self.process.join()
 
     async def stop(self) -> int:
         """Ask it to drain and return its exit code."""
-        self.program.process.terminate()
+        self.process.terminate()
         return await self.end()
 
-    def _has_ended(self) -> bool:
-        return self.program.process.poll() is not None
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the process is gone."""
+        return self.process.exitcode is not None
 
 
 @contextmanager
-def worker(stage: Stage, *arguments: str, module: str = "agent") -> Iterator[Worker]:
-    """Run the agent's worker, or another module's, on the folder until the block ends."""
-    command = ["run"] if module == "agent" else []
-    words = [sys.executable, "-m", module, *command, "-c", str(stage.folder), *arguments]
+def worker(stage: Stage, *arguments: str) -> Iterator[Worker]:
+    """Run `sessionkeeper run` on the folder until the block ends."""
+    with _process(stage, command_line, "run", *arguments) as running:
+        yield running
+
+
+@contextmanager
+def dying_worker(stage: Stage, point: CrashPoint) -> Iterator[Worker]:
+    """Run a worker that ends itself with SIGKILL at a point."""
+    with _process(stage, crashing_worker, *point.arguments) as running:
+        yield running
+
+
+@contextmanager
+def _process(stage: Stage, main: Main, *arguments: str) -> Iterator[Worker]:
     number = len(list(stage.folder.glob("*.log")))
-    with running_program("worker", words, stage.folder / f"{number:03}.log", clean_environment()) as program:
-        yield Worker(stage, program)
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the environment without the operator's own variables."""
-    return {name: text for name, text in os.environ.items() if not name.startswith("SESSIONKEEPER_")}
+    words = [*arguments, "-c", str(stage.folder)]
+    with forked(main, words, stage.folder / f"{number:03}.log") as process:
+        yield Worker(stage, process)
 
 
 async def run_once(stage: Stage, *arguments: str) -> int:
@@ -224,8 +236,8 @@ async def until(happened: Callable[[], bool], *stages: Stage, timeout_s: float =
     deadline = time.monotonic() + timeout_s
     while not happened():
         if time.monotonic() > deadline:
-            logs = "\n".join(f"{stage.folder.name}: {stage.log[-3000:]}" for stage in stages)
-            raise AssertionError(f"did not happen within {timeout_s} s:\n{logs}")
+            seen = "\n".join(f"{stage.folder.name}: {stage.summary}" for stage in stages)
+            raise AssertionError(f"did not happen within {timeout_s} s:\n{seen}")
         await asyncio.sleep(POLL_S)
 
 

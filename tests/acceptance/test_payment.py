@@ -20,4 +20,4 @@ async def test_each_period_is_paid_once(devnet: Devnet, tmp_path: Path) -> None:
             await move_to(devnet, day)
             await running.until(partial(stage.is_paid, *days[: number + 1]))
 
-    assert [] == stage.findings()
+    assert stage.findings() == []

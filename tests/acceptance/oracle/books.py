@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,17 +53,33 @@ class Books:
 
 def read_books(file: Path) -> Books:
     """Read the journal; one that was never written is empty."""
-    if not file.exists():
-        return Books((), {})
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.execute("BEGIN")
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'operations'").fetchall():
+    with _opened(file) as connection:
+        if connection is None:
             return Books((), {})
         rows = connection.execute("SELECT * FROM occurrences ORDER BY id").fetchall()
         records = connection.execute("SELECT record FROM operations ORDER BY position").fetchall()
     signed = [_signed(json.loads(record["record"])) for record in records]
     return Books(tuple(_row(row) for row in rows), {item.hash: item for item in signed})
+
+
+def read_rows(file: Path) -> dict[tuple[str, str], Row]:
+    """Read the occurrences alone, by job and slot."""
+    with _opened(file) as connection:
+        rows = connection.execute("SELECT * FROM occurrences").fetchall() if connection else []
+    return {(row["job_id"], row["slot"]): _row(row) for row in rows}
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection | None]:
+    """Open the file for one look at it; None while its tables are not there."""
+    if not file.exists():
+        yield None
+        return
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master")}
+        yield connection if {"occurrences", "operations"} <= tables else None
 
 
 def _row(row: sqlite3.Row) -> Row:
