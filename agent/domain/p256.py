@@ -42,7 +42,10 @@ class P256Point:
 
     def require_on_curve(self) -> None:
         """Raise ValueError when no key can have this point."""
-        _public_key(self)
+        try:
+            _public_key(self)
+        except ValueError:
+            raise ValueError(f"({self.x:#x}, {self.y:#x}) is not a point of P-256") from None
 
 
 def with_low_s(r: int, s: int) -> bytes:
