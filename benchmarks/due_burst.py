@@ -56,16 +56,16 @@ async def pump_burst() -> Burst:
         await journal.enroll([_enrolment(definition, cursor) for definition in definitions.values()], NOW)
         starts = Starts()
         settle_memory()
-        async with asyncio.TaskGroup() as tasks, Heartbeat() as heartbeat:
-            pump = DuePump(journal, definitions, lambda row: _begin(tasks, starts, row))
+        tasks: list[asyncio.Task[None]] = []
+        pump = DuePump(
+            journal, definitions, lambda row: tasks.append(asyncio.create_task(_task(starts, row)))
+        )
+        async with Heartbeat() as heartbeat:
             starts.due_now()
             await pump.tick(slot.due_at)
+            await asyncio.wait(tasks)
         await journal.close()
     return starts.burst(JOBS, heartbeat)
-
-
-def _begin(tasks: asyncio.TaskGroup, starts: Starts, row: Occurrence) -> None:
-    tasks.create_task(_task(starts, row))
 
 
 async def _task(starts: Starts, _row: Occurrence) -> None:

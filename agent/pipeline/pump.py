@@ -77,20 +77,21 @@ class _Arming:
     def __init__(self, known: Mapping[str, tuple[int, JobDefinition]], now: Timestamp) -> None:
         self._known = known
         self._now = now
-        self._armed: dict[tuple[int, JobCursor | None], Armed] = {}
+        self._armed: dict[tuple[int, str, Timestamp], Armed] = {}
         self.count = 0
 
     def __call__(self, job: JobRow) -> Armed:
         cursor = job.enrolment.cursor
         known = self._known.get(job.enrolment.job_id)
-        if known is None:
+        if known is None or cursor is None:
             # Enrolled by another command since: it waits for the worker that knows it.
             return Armed((), cursor)
         self.count += 1
         group, definition = known
-        armed = self._armed.get((group, cursor))
+        key = group, cursor.slot, cursor.due_at
+        armed = self._armed.get(key)
         if armed is None:
-            armed = self._armed[group, cursor] = arm(job, definition, self._now)
+            armed = self._armed[key] = arm(job, definition, self._now)
         return armed
 
 

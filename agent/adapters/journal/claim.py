@@ -14,6 +14,7 @@ from agent.domain.units import Timestamp
 
 FIRST_VERSION = 1
 CLAIMED = "due"
+_AT_ONCE = Timestamp(0)
 Moves = list[tuple[str, JobCursor | None]]
 """Jobs and their next slots."""
 
@@ -68,12 +69,18 @@ def _occurrence(job: Enrolment, new: NewOccurrence, occurrence_id: int, now: Tim
         new.ordinal,
         new.due_at,
         new.state,
-        attempt=0,
-        version=FIRST_VERSION,
-        chain_id=job.chain_id,
-        account=job.account,
-        code=new.code,
-        reason=new.reason,
-        created_at=now,
-        updated_at=now,
+        0,
+        FIRST_VERSION,
+        job.chain_id,
+        job.account,
+        None,
+        new.code,
+        new.reason,
+        _AT_ONCE,
+        None,
+        None,
+        None,
+        False,  # noqa: FBT003 - by position, which a burst of thousands feels
+        now,
+        now,
     )

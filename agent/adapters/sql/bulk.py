@@ -1,31 +1,57 @@
-"""Run one statement for many rows at the driver's own speed."""
+"""Statements over many rows, at the driver's own speed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.selectable import Select
 
-Compiled = tuple[str, tuple[str, ...] | None]
-_COMPILED: dict[tuple[UpdateBase, str], Compiled] = {}
+Statement = UpdateBase | Select[*tuple[Any, ...]]
+Values = dict[str, Any]
 
 
-def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[dict[str, Any]]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A statement's text, the order of its parameters (None: by name), and those it brings itself."""
+
+    text: str
+    order: tuple[str, ...] | None
+    constants: Values
+
+
+_COMPILED: dict[tuple[Statement, str], _Compiled] = {}
+
+
+def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[Values]) -> int:
     """Execute for each row and return how many rows it touched; values are as the driver takes them.
 
     The statement is compiled once and kept: make it once. SQLAlchemy alone would convert every value of
     every row, which takes longer than SQLite's insert.
     """
-    text, order = _compiled(connection, statement, rows[0])
+    compiled = _compiled(connection, statement, rows[0])
+    order = compiled.order
     parameters = list(rows) if order is None else list(map(itemgetter(*order), rows))
-    return connection.exec_driver_sql(text, parameters).rowcount
+    return connection.exec_driver_sql(compiled.text, parameters).rowcount
 
 
-def _compiled(connection: Connection, statement: UpdateBase, row: dict[str, Any]) -> Compiled:
+def fetch_all(
+    connection: Connection, statement: Select[*tuple[Any, ...]], values: Values
+) -> Sequence[tuple[Any, ...]]:
+    """Return the rows as the driver gives them; the statement is kept like those of `run_many`."""
+    compiled = _compiled(connection, statement, values)
+    given = compiled.constants | values
+    parameters = given if compiled.order is None else itemgetter(*compiled.order)(given)
+    return connection.exec_driver_sql(compiled.text, parameters).cursor.fetchall()
+
+
+def _compiled(connection: Connection, statement: Statement, row: Values) -> _Compiled:
     key = statement, connection.dialect.name
     if key not in _COMPILED:
         compiled = statement.compile(dialect=connection.dialect, column_keys=list(row))
+        constants = {name: value for name, value in compiled.params.items() if name not in row}
         order = compiled.positiontup
-        _COMPILED[key] = str(compiled), None if order is None else tuple(order)
+        _COMPILED[key] = _Compiled(str(compiled), None if order is None else tuple(order), constants)
     return _COMPILED[key]

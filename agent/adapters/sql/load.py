@@ -110,7 +110,7 @@ def _load_hashes(connection: Connection, image: Image, commands: Sequence[Record
         return
     table = tables.operations
     query = select(table.c.user_op_hash, table.c.occurrence_id).where(
-        table.c.user_op_hash.in_(sorted(hashes))
+        table.c.user_op_hash.in_([bytes(one) for one in hashes])
     )
     for row in connection.execute(query):
-        image.hashes[row.user_op_hash] = row.occurrence_id
+        image.hashes[Hash32(row.user_op_hash)] = row.occurrence_id

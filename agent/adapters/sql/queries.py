@@ -15,7 +15,7 @@ from agent.domain.journal import JobRow, JournalEntry
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.states import State
-from agent.domain.units import ChainId
+from agent.domain.units import ChainId, Hash32
 
 
 def operations(connection: Connection, occurrence_id: int) -> tuple[JournaledOperation, ...]:
@@ -96,7 +96,7 @@ def verify(connection: Connection) -> None:
     check_chain(audit.watch(entry_from_row(row) for row in connection.execute(query)))
     for row in connection.execute(select(tables.operations).execution_options(yield_per=1_000)):
         operation_from_text(row.record, row.digest)
-        audit.operation(row.user_op_hash, row.digest)
+        audit.operation(Hash32(row.user_op_hash), row.digest)
     states = select(tables.occurrences.c.id, tables.occurrences.c.state).execution_options(yield_per=1_000)
     for row in connection.execute(states):
         audit.occurrence(row.id, row.state)

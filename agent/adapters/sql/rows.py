@@ -1,4 +1,4 @@
-"""Rows into records, and back into values as the drivers take them."""
+"""Rows as the drivers give them into records, and records into values as the drivers take them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,15 @@ from agent.adapters.journal.record import inclusion_form
 from agent.domain.journal import Enrolment, JobCursor, JobRow, JournalEntry
 from agent.domain.occurrence import Inclusion, Nonce, Occurrence
 from agent.domain.states import State
-from agent.domain.units import Hash32, Wei
+from agent.domain.units import Address, Hash32, Wei
 
 Values = dict[str, Any]
 """Addresses and hashes as plain bytes, uint256 as 32 bytes."""
 
 STATES = {state.value: state for state in State}
 Record = Row[*tuple[Any, ...]]
+Raw = tuple[Any, ...]
+"""A row straight from the driver; SQLite's booleans are 0 and 1."""
 
 
 def occurrence_from_row(row: Record) -> Occurrence:
@@ -49,15 +51,15 @@ def occurrence_from_row(row: Record) -> Occurrence:
         attempt,
         version,
         chain_id,
-        account,
+        Address(account),
         STATES.get(held_from),
         code,
         reason,
         not_before,
-        None if key is None else Nonce(key, sequence),
-        user_op_hash,
+        None if key is None else Nonce(number(key), number(sequence)),
+        None if user_op_hash is None else Hash32(user_op_hash),
         None if inclusion is None else _inclusion(inclusion),
-        settled,
+        bool(settled),
         created_at,
         updated_at,
     )
@@ -104,13 +106,22 @@ def occurrence_values(row: Occurrence) -> Values:
     }
 
 
-def job_from_row(row: Record) -> JobRow:
+def job_from_row(row: Raw) -> JobRow:
     """Read a row of `jobs` joined to `lanes`, in the order of their columns."""
     job_id, identity, definition, active, paused, pause_reason, slot, ordinal, due_at = row[:9]
     chain_id, account, entry_point, nonce_key, next_sequence = row[9:]
     cursor = None if slot is None else JobCursor(slot, ordinal, due_at)
-    enrolment = Enrolment(job_id, chain_id, account, entry_point, nonce_key, identity, definition, cursor)
-    return JobRow(enrolment, active, paused, pause_reason, next_sequence)
+    enrolment = Enrolment(
+        job_id,
+        chain_id,
+        Address(account),
+        Address(entry_point),
+        number(nonce_key),
+        identity,
+        definition,
+        cursor,
+    )
+    return JobRow(enrolment, bool(active), bool(paused), pause_reason, number(next_sequence))
 
 
 def job_values(row: JobRow) -> Values:
@@ -174,7 +185,7 @@ def reservation_values(occurrence_id: int, limit_key: str, held: Held) -> Values
 
 def held_from_row(row: Record) -> Held:
     """Read a row of `reservations`."""
-    return Held(row.amount, row.chain_id, row.counted_in_block)
+    return Held(number(row.amount), row.chain_id, row.counted_in_block)
 
 
 def entry_from_row(row: Record) -> JournalEntry:
@@ -200,6 +211,11 @@ def entry_values(entry: JournalEntry) -> Values:
 def word(number: int) -> bytes:
     """Write a uint256."""
     return number.to_bytes(32, "big")
+
+
+def number(data: bytes) -> int:
+    """Read a uint256."""
+    return int.from_bytes(data, "big")
 
 
 def _inclusion(text: str) -> Inclusion:

@@ -1,13 +1,9 @@
 """The journal's tables; `migrations/` builds them, a test compares the two."""
 
-from collections.abc import Callable
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -19,42 +15,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from agent.domain.units import Address, FixedBytes, Hash32
-
-Convert = Callable[[Any], Any]
-
-
-# Not TypeDecorator: its chain of converters costs more per row than SQLite's insert.
-class Uint256(LargeBinary):
-    """A uint256 as 32 bytes, big endian: no database integer is wide enough."""
-
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> Convert:
-        return lambda value: None if value is None else value.to_bytes(32, "big")
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Convert:
-        return lambda value: None if value is None else int.from_bytes(value, "big")
-
-
-class FixedBytesColumn(LargeBinary):
-    """An address or a hash."""
-
-    cache_ok = True
-
-    def __init__(self, kind: type[FixedBytes]) -> None:
-        super().__init__(kind.LENGTH)
-        self.kind = kind
-
-    def bind_processor(self, dialect: Dialect) -> Convert:
-        # A driver looks longer at a subclass of bytes than this copy takes.
-        return lambda value: None if value is None else bytes(value)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Convert:
-        kind = self.kind
-        return lambda value: None if value is None else kind(value)
-
-
+# `rows.py` converts: SQLAlchemy's own converters cost more per row than SQLite's insert.
+WORD = LargeBinary(32)
+"""A uint256, big endian (no database integer is wide enough), or a hash."""
+ADDRESS = LargeBinary(20)
 # A chain id may be any uint256, but no chain has one beyond 63 bits; the database refuses what does not fit.
 metadata = MetaData()
 
@@ -63,10 +27,10 @@ lanes = Table(
     metadata,
     Column("job_id", String(64), primary_key=True),
     Column("chain_id", BigInteger, nullable=False),
-    Column("account", FixedBytesColumn(Address), nullable=False),
-    Column("entry_point", FixedBytesColumn(Address), nullable=False),
-    Column("nonce_key", Uint256, nullable=False),
-    Column("next_sequence", Uint256, nullable=False),
+    Column("account", ADDRESS, nullable=False),
+    Column("entry_point", ADDRESS, nullable=False),
+    Column("nonce_key", WORD, nullable=False),
+    Column("next_sequence", WORD, nullable=False),
     UniqueConstraint("chain_id", "account", "entry_point", "nonce_key", name="lanes_nonce_key"),
 )
 
@@ -97,14 +61,14 @@ occurrences = Table(
     Column("attempt", Integer, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("chain_id", BigInteger, nullable=False),
-    Column("account", FixedBytesColumn(Address), nullable=False),
+    Column("account", ADDRESS, nullable=False),
     Column("held_from", String(16)),
     Column("code", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("not_before", BigInteger, nullable=False),
-    Column("nonce_key", Uint256),
-    Column("nonce_sequence", Uint256),
-    Column("user_op_hash", FixedBytesColumn(Hash32)),
+    Column("nonce_key", WORD),
+    Column("nonce_sequence", WORD),
+    Column("user_op_hash", WORD),
     Column("inclusion", Text),
     Column("settled", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -116,13 +80,13 @@ occurrences = Table(
 operations = Table(
     "operations",
     metadata,
-    Column("user_op_hash", FixedBytesColumn(Hash32), primary_key=True),
+    Column("user_op_hash", WORD, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("occurrence_id", BigInteger, ForeignKey("occurrences.id"), nullable=False, index=True),
-    Column("account", FixedBytesColumn(Address), nullable=False),
-    Column("entry_point", FixedBytesColumn(Address), nullable=False),
-    Column("nonce_key", Uint256, nullable=False),
-    Column("sequence", Uint256, nullable=False),
+    Column("account", ADDRESS, nullable=False),
+    Column("entry_point", ADDRESS, nullable=False),
+    Column("nonce_key", WORD, nullable=False),
+    Column("sequence", WORD, nullable=False),
     Column("record", Text, nullable=False),
     Column("digest", String(64), nullable=False),
     UniqueConstraint(
@@ -136,7 +100,7 @@ reservations = Table(
     Column("occurrence_id", BigInteger, ForeignKey("occurrences.id"), primary_key=True),
     Column("limit_key", String(400), primary_key=True, index=True),
     Column("chain_id", BigInteger, nullable=False),
-    Column("amount", Uint256, nullable=False),
+    Column("amount", WORD, nullable=False),
     Column("counted_in_block", BigInteger),
 )
 

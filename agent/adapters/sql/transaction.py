@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import assert_never
 
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from agent.adapters.journal import enrol
@@ -14,6 +14,7 @@ from agent.adapters.journal.hash_chain import Tail
 from agent.adapters.journal.image import Image
 from agent.adapters.journal.record import append, record
 from agent.adapters.sql import tables
+from agent.adapters.sql.bulk import fetch_all
 from agent.adapters.sql.load import JOBS, load_for_changes, load_jobs, load_tail
 from agent.adapters.sql.rows import job_from_row
 from agent.adapters.sql.save import save, save_cursors, save_new
@@ -106,12 +107,12 @@ def _claim(connection: Connection, image: Image, command: Claim) -> tuple[Occurr
 
 
 def _due(connection: Connection, command: Claim) -> list[JobRow]:
-    found = connection.execute(_DUE, {"now": command.now, "most": command.limit}).all()
+    found = fetch_all(connection, _DUE, {"now": command.now, "most": command.limit})
     return [job_from_row(row) for row in found]
 
 
 _DUE = (
     JOBS.where(tables.jobs.c.active, ~tables.jobs.c.paused, tables.jobs.c.next_due <= bindparam("now"))
     .order_by(tables.jobs.c.next_due, tables.jobs.c.job_id)
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=BigInteger))
 )
