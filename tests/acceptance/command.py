@@ -5,9 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+
+from agent.cli.root import run
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
@@ -48,3 +52,14 @@ def sessionkeeper(
         check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def inside(*arguments: str | Path) -> Answer:
+    """Run `sessionkeeper` in this process, one at a time."""
+    out, err = BytesIO(), BytesIO()
+    out_text, err_text = TextIOWrapper(out, "utf-8"), TextIOWrapper(err, "utf-8")
+    with redirect_stdout(out_text), redirect_stderr(err_text):
+        code = run([str(argument) for argument in arguments])
+    out_text.flush()
+    err_text.flush()
+    return Answer(code, out.getvalue().decode(), err.getvalue().decode())

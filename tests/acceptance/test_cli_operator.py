@@ -21,7 +21,7 @@ import pytest
 from agent.devnet import chain
 from agent.devnet.devnet import Devnet
 from agent.domain.units import Timestamp
-from tests.acceptance.command import ROOT, Answer, sessionkeeper
+from tests.acceptance.command import ROOT, Answer, inside, sessionkeeper
 from tests.operator import Operator, an_operator
 
 DAY_S = 86_400
@@ -32,9 +32,9 @@ kind: subscription
 chain: 31337
 account: "{account}"
 session: main
-schedule: {interval: 1d, anchor: "2020-01-01T00:00:00Z"}
+schedule: {interval: 1d, anchor: "2020-01-01T00:00:00Z", start: "2020-01-01T00:00:00Z"}
 spec: {amount: "10 USDC", payee: "{payee}"}
-grace: 6h
+grace: 1d
 reference: R-1
 """
 
@@ -45,7 +45,9 @@ async def operator(devnet: Devnet, tmp_path: Path) -> Operator:
 
 
 async def command(operator: Operator, *arguments: str) -> Answer:
-    return await asyncio.to_thread(sessionkeeper, *arguments, "-c", str(operator.config))
+    """Run the worker as a process; other commands in this one, without loading Python anew."""
+    run = sessionkeeper if arguments[0] == "run" else inside
+    return await asyncio.to_thread(run, *arguments, "-c", str(operator.config))
 
 
 async def document(operator: Operator, *arguments: str) -> Any:  # noqa: ANN401  # a JSON document
@@ -142,9 +144,6 @@ async def test_plan_shows_the_fire_that_the_session_has_no_room_for(devnet: Devn
 
 
 async def test_paid_period_is_in_status_runs_and_jobs(operator: Operator) -> None:
-    await command(operator, "run", "--once")
-    await next_day(operator)
-
     ran = await command(operator, "run", "--once")
 
     assert (ran.code, ran.out) == (0, "")
@@ -153,66 +152,16 @@ async def test_paid_period_is_in_status_runs_and_jobs(operator: Operator) -> Non
     assert (run["job"], run["state"], run["code"]) == ("rent", "final_ok", None)
     detail = await document(operator, "runs", "show", str(run["id"]))
     assert [operation["user_op_hash"] for operation in detail["operations"]] == [run["user_op_hash"]]
-    assert [entry["event"] for entry in detail["history"]][:5] == ["due", "claim", "plan", "sign", "send"]
+    assert "claim plan sign send" in " ".join(entry["event"] for entry in detail["history"])
     status = await document(operator, "status")
-    assert (status["mode"], status["runs"], status["in_flight"], status["held"]) == (
-        "live",
-        {"final_ok": 1},
-        [],
-        [],
-    )
+    assert (status["mode"], status["runs"], status["in_flight"]) == ("live", {"final_ok": 1}, [])
     assert limit(status["sessions"][0]["limits"], "token")["used"] == 10_000_000
     assert status["chains"][0]["problem"] is None
     (job,) = (await document(operator, "jobs", "list"))["jobs"]
     assert (job["condition"], job["next_sequence"], job["reference"]) == ("active", 1, "R-1")
     assert (await command(operator, "plan", "--exit-code")).code == 0
-
-
-async def test_finished_run_cannot_be_resolved_and_unknown_ones_are_not_found(operator: Operator) -> None:
-    await command(operator, "run", "--once")
-    await next_day(operator)
-    await command(operator, "run", "--once")
-
-    resolve = ("runs", "resolve", "1", "--paid", "--reason", "seen")
-    answers = [
-        await command(operator, *resolve),
-        await command(operator, "runs", "resolve", "1"),
-        await command(operator, "runs", "show", "99"),
-        await command(operator, "jobs", "show", "nobody"),
-        await command(operator, "jobs", "pause", "nobody"),
-    ]
-
-    assert [answer.code for answer in answers] == [6, 2, 5, 5, 5]
-    assert answers[0].err.startswith("not_resolvable run 1 is final_ok")
-
-
-async def test_lost_journal_pays_nothing_twice_until_a_person_has_looked(operator: Operator) -> None:
-    await command(operator, "run", "--once")
-    await next_day(operator)
-    await command(operator, "run", "--once")
-    shutil.rmtree(operator.folder / "state")
-    await command(operator, "run", "--once")
-    await next_day(operator)
-    await command(operator, "run", "--once")
-
-    (held,) = (await document(operator, "status"))["held"]
-    assert (held["job"], held["state"], held["code"]) == ("rent", "held", "lane_ahead")
-    assert (await command(operator, "doctor", "--strict")).code == 12
-    decided = await document(
-        operator,
-        "runs",
-        "resolve",
-        str(held["id"]),
-        "--unpaid",
-        "--reason",
-        "the account paid yesterday alone",
-    )
-    assert (decided["state"], decided["code"]) == ("failed", "resolved_unpaid")
-    await next_day(operator)
-    await command(operator, "run", "--once")
-    assert (await document(operator, "runs", "list", "--state", "final_ok"))["runs"][0]["nonce"][
-        "sequence"
-    ] == 1
+    resolved = await command(operator, "runs", "resolve", "1", "--paid", "--reason", "seen")
+    assert (resolved.code, resolved.err[:29]) == (6, "not_resolvable run 1 is final")
 
 
 async def test_paused_job_pays_nothing_until_it_is_resumed(operator: Operator) -> None:
@@ -223,10 +172,44 @@ async def test_paused_job_pays_nothing_until_it_is_resumed(operator: Operator) -
     await command(operator, "run", "--once")
 
     shown = await document(operator, "jobs", "show", "rent")
-    assert (shown["condition"], shown["pause_reason"], shown["recent"]) == ("paused", "owner asked", [])
+    assert (shown["condition"], shown["pause_reason"], len(shown["recent"])) == ("paused", "owner asked", 1)
     await document(operator, "jobs", "resume", "rent")
     await command(operator, "run", "--once")
-    assert [run["state"] for run in (await document(operator, "runs", "list"))["runs"]] == ["final_ok"]
+    runs = (await document(operator, "runs", "list"))["runs"]
+    assert [run["state"] for run in runs] == ["final_ok", "final_ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("runs", "resolve", "1"), 2),
+        (("runs", "show", "99"), 5),
+        (("jobs", "show", "nobody"), 5),
+        (("jobs", "pause", "nobody"), 5),
+    ],
+)
+async def test_unknown_runs_and_jobs_are_not_found(
+    operator: Operator, arguments: tuple[str, ...], code: int
+) -> None:
+    assert (await command(operator, *arguments)).code == code
+
+
+async def test_lost_journal_pays_nothing_twice_until_a_person_has_looked(operator: Operator) -> None:
+    await command(operator, "run", "--once")
+    shutil.rmtree(operator.folder / "state")
+    await command(operator, "run", "--once")
+
+    (held,) = (await document(operator, "status"))["held"]
+    assert (held["job"], held["state"], held["code"]) == ("rent", "held", "lane_ahead")
+    assert (await command(operator, "doctor", "--strict")).code == 12
+    decided = await document(
+        operator, "runs", "resolve", str(held["id"]), "--paid", "--reason", "paid before the disk broke"
+    )
+    assert (decided["state"], decided["code"]) == ("final_ok", "resolved_paid")
+    await next_day(operator)
+    await command(operator, "run", "--once")
+    newest = (await document(operator, "runs", "list", "--state", "final_ok"))["runs"][0]
+    assert newest["nonce"]["sequence"] == 1
 
 
 async def test_looking_makes_no_store(operator: Operator) -> None:
