@@ -110,7 +110,7 @@ def a_session(
     every: tuple[PolicyData, ...] = EVERY,
     owners: tuple[Address, ...] = (KEY,),
     validator_data: bytes | None = None,
-    **fields: Any,
+    **fields: Any,  # noqa: ANN401 - the fields of Session by name
 ) -> Session:
     session = Session(
         session_validator=OWNABLE_VALIDATOR,
@@ -124,12 +124,12 @@ def a_session(
     return replace(session, **fields)
 
 
-def about(session: Session, **fields: Any) -> Subject:
+def about(session: Session, **fields: Any) -> Subject:  # noqa: ANN401 - the fields of Subject by name
     subject = Subject(session, ACCOUNT, BASE, now=NOW, purpose=PURPOSE, own_keys=frozenset((KEY, SECOND_KEY)))
     return replace(subject, **fields)
 
 
-def on_chain_as_granted(session: Session, **fields: Any) -> OnChain:
+def on_chain_as_granted(session: Session, **fields: Any) -> OnChain:  # noqa: ANN401 - the fields of OnChain by name
     """Return what a chain says that holds just this session, unused."""
     grant = about(session).grant
     live = SessionState(session.session_validator, session.session_validator_init_data)

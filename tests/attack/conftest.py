@@ -1,0 +1,5 @@
+"""The attack runs on the local chain."""
+
+from tests.devnet import devnet
+
+__all__ = ["devnet"]
