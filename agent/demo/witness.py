@@ -16,6 +16,7 @@ ABI: Any = [
     {
         "type": "event",
         "name": "Transfer",
+        "anonymous": False,
         "inputs": [
             {"name": "from", "type": "address", "indexed": True},
             {"name": "to", "type": "address", "indexed": True},
@@ -25,6 +26,7 @@ ABI: Any = [
     {
         "type": "event",
         "name": "UserOperationEvent",
+        "anonymous": False,
         "inputs": [
             {"name": "userOpHash", "type": "bytes32", "indexed": True},
             {"name": "sender", "type": "address", "indexed": True},
