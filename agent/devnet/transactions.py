@@ -12,6 +12,8 @@ from agent.domain.call import Call
 from agent.domain.units import Address
 
 GAS = 15_000_000
+PATIENCE = 10
+"""Blocks to wait beyond one for each transaction."""
 
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -25,14 +27,14 @@ async def transact_all(
     rpc_url: str, calls: Sequence[Call], sender: Address = DEPLOYER.address
 ) -> list[dict[str, Any]]:
     """Send calls in this order and return their receipts; raise DevnetError if one failed."""
-    async with _sending():
-        hashes = [await _send(rpc_url, call, sender) for call in calls]
+    hashes = await _send_all(rpc_url, calls, sender)
     receipts = await _receipts(rpc_url, hashes)
-    for _ in calls:
+    for _ in range(len(calls) + PATIENCE):
         if None not in receipts:
             break
         # Even with a block per transaction the block comes after the answer; and one block holds few.
         await rpc.call(rpc_url, "evm_mine")
+        hashes = await _forgotten_again(rpc_url, calls, sender, hashes)
         receipts = await _receipts(rpc_url, hashes)
     for call, receipt in zip(calls, receipts, strict=True):
         if receipt is None or receipt["status"] != "0x1":
@@ -50,6 +52,22 @@ async def read(rpc_url: str, target: Address, data: bytes) -> bytes:
 def _sending() -> asyncio.Lock:
     # anvil gives two transactions that arrive together the same nonce.
     return _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+async def _send_all(rpc_url: str, calls: Sequence[Call], sender: Address) -> list[str]:
+    async with _sending():
+        return [await _send(rpc_url, call, sender) for call in calls]
+
+
+async def _forgotten_again(
+    rpc_url: str, calls: Sequence[Call], sender: Address, hashes: Sequence[str]
+) -> list[str]:
+    """Send anew what the node forgot: anvil loses transactions that arrive while it makes a block."""
+    requests = [rpc.Request("eth_getTransactionByHash", (item,)) for item in hashes]
+    known = await rpc.batch(rpc_url, requests)
+    lost = [index for index, found in enumerate(known) if found is None]
+    again = await _send_all(rpc_url, [calls[index] for index in lost], sender)
+    return [again[lost.index(index)] if index in lost else old for index, old in enumerate(hashes)]
 
 
 async def _send(rpc_url: str, call: Call, sender: Address) -> str:
