@@ -87,3 +87,26 @@ def resolve_command(
         show_json(run_document(after))
     else:
         say(f"run {after.id} of {after.job_id} is {after.state}: {after.reason}")
+
+
+@app.command("release")
+def release_command(
+    run_id: RunArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the journal.")] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a held run go on, once the cause is gone."""
+    from agent.cli.present import run_document
+    from agent.cli.world import Books, with_books
+    from agent.commands.runs_resolve import release_run
+    from agent.domain.occurrence import Occurrence
+
+    async def release(books: Books) -> Occurrence:
+        return await release_run(books.journal, run_id, books.now, reason=reason)
+
+    after = with_books(config, release)
+    if as_json:
+        show_json(run_document(after))
+    else:
+        say(f"run {after.id} of {after.job_id} is {after.state} again: {after.reason}")

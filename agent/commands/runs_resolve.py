@@ -7,7 +7,7 @@ from agent.domain.errors import Refused
 from agent.domain.journal import Change, JobRow
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
-from agent.domain.states import WAITS_FOR_PERSON, Event
+from agent.domain.states import WAITS_FOR_PERSON, Event, State
 from agent.domain.units import Timestamp
 from agent.erc4337.calldata import nonce_call
 from agent.erc4337.nonce import split_nonce
@@ -90,3 +90,25 @@ async def _final_lane(chain: ChainReader, row: JobRow) -> Lane:
     )
     _, sequence = split_nonce(int.from_bytes(word, "big"))
     return Lane(sequence, block)
+
+
+async def release_run(journal: Journal, occurrence_id: int, at: Timestamp, *, reason: str) -> Occurrence:
+    """Let a held run go on where it was held; raises NotFound, NotResolvable.
+
+    What was signed for it is sent again as it is; what was not is decided anew.
+    """
+    occurrence = await journal.occurrence(occurrence_id)
+    if occurrence.state is not State.HELD:
+        raise NotResolvable(f"run {occurrence.id} is {occurrence.state}: only a held run can be released")
+    if not reason.strip():
+        raise NotResolvable("a release needs a reason: --reason TEXT")
+    change = Change(
+        occurrence.id,
+        occurrence.version,
+        Event.RELEASE,
+        at,
+        code="released",
+        reason=reason,
+        not_before=at,
+    )
+    return await journal.record(change)
