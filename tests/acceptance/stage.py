@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
@@ -25,6 +25,8 @@ from tests.acceptance.crash_points import CrashPoint
 from tests.acceptance.crashing_worker import main as crashing_worker
 from tests.acceptance.oracle import Finding, examine
 from tests.acceptance.oracle.books import Row, read_rows
+from tests.acceptance.oracle.chain import session_operations
+from tests.acceptance.oracle.node import Node
 from tests.acceptance.processes import Main, forked
 from tests.devnet import a_key
 
@@ -61,6 +63,12 @@ class Stage:
     def findings(self, *, unpaid: tuple[str, ...] = (), until: int | None = None) -> list[Finding]:
         """Ask the oracle."""
         return examine(self.folder, self.devnet.rpc_url, unpaid=unpaid, until=until)
+
+    def payments(self) -> int:
+        """Count what the chain shows of successful operations under the session."""
+        with closing(Node(self.devnet.rpc_url)) as node:
+            operations = session_operations(node, str(self.account.address).lower())
+        return sum(operation.success for operation in operations)
 
     @property
     def summary(self) -> str:

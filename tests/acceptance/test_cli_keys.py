@@ -54,6 +54,23 @@ def test_key_made_is_listed_and_its_address_proven(tmp_path: Path, password_file
     assert (proven["address"], proven["proven"]) == (made["address"], True)
 
 
+def test_passkey_made_is_listed_and_opens_with_its_password(tmp_path: Path, password_file: Path) -> None:
+    made = sessionkeeper(
+        "keys", "new", "--passkey", "--name", "phone", "--password-file", password_file, folder=tmp_path
+    )
+
+    listed = sessionkeeper("keys", "list", "--json", folder=tmp_path).json["keys"]
+    proven = sessionkeeper(
+        "keys", "address", "phone", "--password-file", password_file, "--json", folder=tmp_path
+    ).json
+    address = made.out.strip()
+    assert "    passkey: keys/phone.pem" in made.err
+    assert "    public_key: " in made.err
+    assert [key["address"] for key in listed] == [address]
+    assert (proven["address"], proven["proven"]) == (address, True)
+    assert stat.S_IMODE((tmp_path / "keys" / "phone.pem").stat().st_mode) == 0o600
+
+
 def test_password_comes_through_a_descriptor(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.write(writer, PASSWORD.encode())

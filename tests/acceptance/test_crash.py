@@ -13,7 +13,7 @@ from tests.acceptance.crash_points import ALL, CrashPoint
 from tests.acceptance.stage import Stage, a_stage, dying_worker, move_to, next_days, until, worker
 
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
-AT_ONCE = 9
+AT_ONCE = 17
 """Workers at a time: enough to share the waiting, few enough for a small machine's memory."""
 
 
