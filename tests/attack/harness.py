@@ -103,6 +103,8 @@ async def pull(devnet: Devnet, thieves: Sequence[Thief]) -> None:
     """Take everything that the accounts allow the spender."""
     allowed = await allowances(devnet, thieves, [SPENDER] * len(thieves))
     held = [await token_balance(devnet, devnet.usdc, thief.account.address) for thief in thieves]
+    for thief, left in zip(thieves, held, strict=True):
+        thief.taken = USDC - left
     rows = [
         (
             devnet.usdc,

@@ -71,7 +71,7 @@ def _guards(random: Random, usdc: Address, selector: bytes) -> tuple[PolicyData,
         lambda: _value(random),
         lambda: PolicyData(sudo.ADDRESS, b""),
     ]
-    weights = (6, 4, 3, 3, 1, 1)
+    weights = (12, 5, 3, 3, 1, 1)
     chosen = set(random.choices(range(len(makers)), weights, k=random.randint(1, 3)))
     return tuple(makers[index]() for index in sorted(chosen))
 

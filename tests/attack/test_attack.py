@@ -4,7 +4,7 @@ from agent.devnet.devnet import Devnet
 from agent.domain.units import Address
 from tests.attack.harness import Outcome, attack
 
-SESSIONS, ROUNDS, TRIES = 60, 8, 6
+SESSIONS, ROUNDS, TRIES = 60, 8, 14
 
 
 @pytest.mark.devnet

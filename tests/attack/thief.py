@@ -23,7 +23,7 @@ from agent.smart_sessions.worst_case import WorstCase, worst_case
 from tests.attack.sessions import PAYEE, SPENDER
 
 LIMITS = (Gas(300_000), Gas(900_000), Gas(80_000))
-HIGH_FEES_WEI = (2 * 10**9, 10**10, 10**11, 10**12)
+FEE_WEI = 2 * 10**9
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Thief:
     purse: Address
     """The thief's own address."""
     included: int = 0
+    taken: int = 0
+    """USDC that is gone already."""
 
     @property
     def worst(self) -> WorstCase:
@@ -56,31 +58,39 @@ class Thief:
         return [self._attempt() for _ in range(count)]
 
     def _attempt(self) -> Attempt:
-        calls = [self._call() for _ in range(self.random.choice((1, 1, 1, 2, 3)))]
-        if self.random.random() < 0.3:
+        calls = [self._call() for _ in range(self.random.choice((1, 1, 1, 1, 2)))]
+        if self.random.random() < 0.15:
             calls = [calls[0]] * self.random.randint(2, 4)
-        fee = self.random.choice(HIGH_FEES_WEI)
+        fee = self.random.choice(self._fees())
         damage = sum(_amount(call) + call.value_wei for call in calls) * 10**12 + fee
         return Attempt(self._signed(calls, Wei(fee)), damage)
 
     def _call(self) -> Call:
         action = self.random.choice(self.session.actions)
-        coin = Wei(self.random.choice((0, 0, 0, 1, 3)))
+        coin = Wei(self.random.choice((0, 0, 0, 0, 0, 0, 1, 3)))
         if action.action_target_selector == NATIVE_TRANSFER_SELECTOR:
             return Call(self.random.choice((PAYEE, PAYEE, self.purse)), Wei(self._some()), b"")
-        to = self.random.choice((SPENDER, SPENDER, PAYEE, self.purse))
+        to = self.random.choice((SPENDER, SPENDER, SPENDER, PAYEE, PAYEE, self.purse))
         words: list[Address | int] = [to, self._some()]
         if action.action_target_selector == TRANSFER_FROM:
             words = [self.account.address, *words]
         return Call(action.action_target, coin, action.action_target_selector + b"".join(map(_word, words)))
 
+    def _fees(self) -> list[int]:
+        """Return fees per gas: a common one, and those that burn all of the gas limit in few operations."""
+        cost_wei = self.worst.gas_wei
+        if cost_wei is None:
+            return [FEE_WEI, 10**12]
+        return [FEE_WEI, FEE_WEI, *(cost_wei // sum(LIMITS) // count for count in (1, 2, 3))]
+
     def _some(self) -> int:
         """Return an amount, most of them at the edge of some limit."""
-        return self.random.choice((*self._edges(), self.random.randint(0, 61), 2**256 - 1))
+        return self.random.choice((*self._edges(), self.random.randint(0, 61), 1, 2**256 - 1))
 
     def _edges(self) -> Iterator[int]:
         for flow in self.worst.outflows:
-            for amount in (flow.amount, flow.at_a_time):
+            left = None if flow.amount is None else max(0, flow.amount - self.taken)
+            for amount in (left, flow.amount, flow.at_a_time):
                 if amount is not None:
                     yield from (amount, max(0, amount - 1), amount // 2, min(amount + 1, 2**256 - 1))
 
