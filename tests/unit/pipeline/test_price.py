@@ -10,7 +10,7 @@ from agent.domain.errors import FeeAboveCap
 from agent.domain.job import FeeCaps
 from agent.domain.operation import Fees, GasLimits
 from agent.domain.units import Gas, Wei
-from agent.pipeline.price import UINT120_MAX, check_caps, fees, with_margins
+from agent.pipeline.price import UINT120_MAX, check_caps, fees, with_margins, with_owner
 from tests.builders import a_user_operation
 
 GWEI = 10**9
@@ -69,6 +69,13 @@ def test_margins_round_up() -> None:
     estimate = GasLimits(Gas(101), Gas(7), Gas(50))
 
     assert with_margins(estimate) == GasLimits(Gas(117), Gas(9), Gas(50))
+
+
+def test_what_the_stub_did_not_spend_is_added_before_the_margin() -> None:
+    needed = with_owner(GasLimits(Gas(100), Gas(1_000), Gas(50)), Gas(300_000))
+
+    assert needed == GasLimits(Gas(100), Gas(301_000), Gas(50))
+    assert with_margins(needed).verification_gas_limit == 346_150
 
 
 def test_an_absurd_estimate_is_refused_before_it_is_signed() -> None:
