@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from agent.devnet import chain, rpc
-from agent.devnet.accounts import SmartAccount, create_nexus_account, install_and_enable
+from agent.devnet.accounts import SmartAccount, create_account, install_and_enable
 from agent.devnet.devnet import Devnet, running_devnet
 from agent.devnet.options import DevnetOptions
 from agent.devnet.setup import set_up
@@ -25,6 +25,7 @@ from agent.domain.units import Hash32
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.json_form import user_operation_to_json
 from agent.erc4337.version import EntryPointVersion
+from agent.erc7579.accounts import NEXUS, AccountKind
 
 BLOCK_TIME_S = 0.25
 RECEIPT_TIMEOUT_S = 20.0
@@ -62,16 +63,28 @@ def a_key() -> bytes:
     return keccak256(f"{os.getpid()} {next(_numbers)}".encode())
 
 
-async def a_nexus_account(
-    devnet: Devnet, *, usdc: int = 0, sessions: Sequence[Session] = (), owner_key: bytes | None = None
+async def an_account(
+    devnet: Devnet,
+    *,
+    kind: AccountKind = NEXUS,
+    usdc: int = 0,
+    sessions: Sequence[Session] = (),
+    owner_key: bytes | None = None,
 ) -> SmartAccount:
-    """Make a Nexus account with ten ether, `usdc` base units and these sessions enabled."""
-    account = await create_nexus_account(devnet, owner_key or a_key())
+    """Make an account with ten ether, `usdc` base units and these sessions enabled."""
+    account = await create_account(devnet, kind, owner_key or a_key())
     if usdc:
         await mint_usdc(devnet, account.address, usdc)
     if sessions:
         await install_and_enable(devnet, account, sessions)
     return account
+
+
+async def a_nexus_account(
+    devnet: Devnet, *, usdc: int = 0, sessions: Sequence[Session] = (), owner_key: bytes | None = None
+) -> SmartAccount:
+    """Make a Nexus account with ten ether, `usdc` base units and these sessions enabled."""
+    return await an_account(devnet, usdc=usdc, sessions=sessions, owner_key=owner_key)
 
 
 async def send_to_bundler(devnet: Devnet, op: UserOperation) -> Hash32:

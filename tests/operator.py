@@ -7,13 +7,14 @@ from pathlib import Path
 
 from agent.definitions.session_writer import session_file
 from agent.definitions.sessions import SessionDefinition
-from agent.devnet.accounts import SmartAccount, address_of, create_nexus_account, install_and_enable
+from agent.devnet.accounts import SmartAccount, address_of, create_account, install_and_enable
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import mint_usdc
 from agent.domain.job import Place
 from agent.domain.keccak import keccak256
 from agent.domain.session import ActionData, PolicyData, Session
 from agent.domain.units import Address, ChainId, Gas, Hash32, Timestamp, Wei
+from agent.erc7579.accounts import NEXUS, AccountKind
 from agent.smart_sessions.addresses import NATIVE_TRANSFER_SELECTOR, OWNABLE_VALIDATOR, SMART_SESSION
 from agent.smart_sessions.ids import permission_id
 from agent.smart_sessions.policies import (
@@ -57,10 +58,11 @@ async def an_operator(
     uses: int = 20,
     spending: int = 1_000_000_000,
     native_to: Address | None = None,
+    kind: AccountKind = NEXUS,
 ) -> Operator:
     """Make an account with USDC, grant it a session and write the files; each job is YAML with {account}."""
     session_key = a_key()
-    account = await create_nexus_account(devnet, a_key())
+    account = await create_account(devnet, kind, a_key())
     await mint_usdc(devnet, account.address, usdc)
     session = a_session(devnet, session_key, uses=uses, spending=spending, native_to=native_to)
     await install_and_enable(devnet, account, [session])
@@ -127,7 +129,7 @@ web: {{port: 0}}
         name="main",
         chain_id=CHAIN_ID,
         account=operator.account.address,
-        account_kind="nexus",
+        account_kind=operator.account.kind.name,
         key="worker",
         smart_session=SMART_SESSION,
         session=operator.session,

@@ -23,7 +23,8 @@ from agent.erc4337.events import USER_OPERATION_EVENT, decode_user_operation_eve
 from agent.erc4337.nonce import join_nonce
 from agent.erc4337.user_op_hash import user_op_hash
 from agent.erc4337.version import EntryPointVersion
-from agent.erc7579.accounts import NEXUS, AccountKind, owner_nonce_key
+from agent.erc7579.accounts import NEXUS, AccountKind, enable_owner_signature, owner_nonce_key
+from agent.erc7579.enable_digest import ACCOUNT_DOMAIN, owner_digest, read_account_domain
 from agent.erc7579.execution import encode_execute
 from agent.erc7579.modules import install_validator_call
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
@@ -131,6 +132,15 @@ def sign_as_owner(devnet: Node, account: SmartAccount, op: UserOperation) -> Use
     digest = user_op_hash(op, devnet.entry_point, devnet.chain_id, EntryPointVersion.V07)
     prefixed = keccak256(b"\x19Ethereum Signed Message:\n32" + digest)
     return replace(op, signature=sign_digest(account.owner_key, prefixed))
+
+
+async def sign_permission(devnet: Node, account: SmartAccount, digest: Hash32) -> bytes:
+    """Sign the digest of a session as its owner and wrap it for the account, as ENABLE mode wants it."""
+    domain = None
+    if account.kind.nests_enable_digest:
+        domain = read_account_domain(await read(devnet.rpc_url, account.address, ACCOUNT_DOMAIN))
+    signature = sign_digest(account.owner_key, owner_digest(account.kind, digest, domain))
+    return enable_owner_signature(account.kind, OWNABLE_VALIDATOR, signature)
 
 
 async def handle_op(devnet: Node, op: UserOperation) -> dict[str, Any]:

@@ -42,11 +42,27 @@ class AccountKind:
     install_prefix: bytes = b""
     lists_validators: bool = True
     """Its validators are a linked list: uninstalling one names the one before."""
+    module_enable_marker: int | None = None
+    """Set in the nonce key, it lets an operation install its validator first."""
     account_id: str = ""
     """How the answer of `accountId()` starts."""
 
+    @property
+    def nests_enable_digest(self) -> bool:
+        """Whether what the owner signs depends on the account's own typed-data domain."""
+        return self.enable_digest is not EnableDigest.RAW
 
-NEXUS = AccountKind("nexus", lane_bits=24, lane_shift=168, validator_shift=0, account_id="biconomy.nexus.")
+
+_NEXUS_ENABLE = 0x01 << 160
+
+NEXUS = AccountKind(
+    "nexus",
+    lane_bits=24,
+    lane_shift=168,
+    validator_shift=0,
+    module_enable_marker=_NEXUS_ENABLE,
+    account_id="biconomy.nexus.",
+)
 STARTALE = AccountKind(
     "startale",
     lane_bits=24,
@@ -55,6 +71,7 @@ STARTALE = AccountKind(
     # The built-in validator goes by the address zero; its own address would be refused.
     owner_key_is_zero=True,
     enable_digest=EnableDigest.PERSONAL_SIGN,
+    module_enable_marker=_NEXUS_ENABLE,
     account_id="startale.smart-account.",
 )
 KERNEL = AccountKind(

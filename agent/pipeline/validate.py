@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from agent.domain.errors import ChainReverted, EntryPointRejected
-from agent.domain.units import Hash32, Timestamp
+from agent.domain.units import Address, Hash32, Timestamp
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.calldata import validate_user_op_call
 from agent.erc4337.inner_errors import inner_error
 from agent.erc4337.packing import packed
 from agent.pipeline.context import JobContext
-from agent.ports import Block
+from agent.ports import Block, ChainReader
 
 _UINT48 = 2**48 - 1
 _ADDRESS = 2**160 - 1
@@ -28,15 +28,20 @@ class ValidationData:
 async def validate(
     job: JobContext, operation: UserOperation, user_op_hash: Hash32, block: Block
 ) -> ValidationData:
+    """Ask the session's module about an operation of the job; raises EntryPointRejected."""
+    return await ask_module(job.chain.reader, job.session.smart_session, operation, user_op_hash, block)
+
+
+async def ask_module(
+    reader: ChainReader, module: Address, operation: UserOperation, user_op_hash: Hash32, block: Block
+) -> ValidationData:
     """Ask SmartSession from the account; raises EntryPointRejected with the true inner error.
 
     The account hides or wraps inner errors (Safe7579 all of them), the module does not.
     """
     data = validate_user_op_call(packed(operation), user_op_hash)
     try:
-        word = await job.chain.reader.call(
-            job.session.smart_session, data, block.number, sender=operation.sender
-        )
+        word = await reader.call(module, data, block.number, sender=operation.sender)
     except ChainReverted as revert:
         error = inner_error(revert.data)
         raise EntryPointRejected("AA23 reverted", str(error), revert.data) from None

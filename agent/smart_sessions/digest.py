@@ -43,6 +43,10 @@ _CHAIN = "ChainSession(uint64 chainId,SignedSession session)"
 _MULTI = "MultiChainSession(ChainSession[] sessionsAndChainIds)"
 
 
+MULTI_CHAIN_SESSION = "".join((_MULTI, _ACTION, _CHAIN, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS, _SESSION))
+"""The type the owner signs, as EIP-712 encodes it."""
+
+
 def _typehash(*types: str) -> bytes:
     return keccak256("".join(types).encode())
 
@@ -56,7 +60,7 @@ TYPEHASHES = {
     "PERM": _typehash(_PERMISSIONS, _ACTION, _CONTEXT, _ERC7739, _POLICY),
     "SESS": _typehash(_SESSION, _ACTION, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS),
     "CHAIN": _typehash(_CHAIN, _ACTION, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS, _SESSION),
-    "MULTI": _typehash(_MULTI, _ACTION, _CHAIN, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS, _SESSION),
+    "MULTI": _typehash(MULTI_CHAIN_SESSION),
     "DOMAIN": _typehash("EIP712Domain(string name,string version)"),
 }
 DOMAIN_SEPARATOR = keccak256(TYPEHASHES["DOMAIN"] + keccak256(b"SmartSession") + keccak256(b"1"))
@@ -99,8 +103,12 @@ def permissions_hash(session: Session, mode: Mode) -> Hash32:
 
 def multichain_digest(digests: Sequence[ChainDigest]) -> Hash32:
     """Return the hash the owner signs once for sessions on all these chains."""
-    message = keccak256(TYPEHASHES["MULTI"] + _array(_chain_session(item) for item in digests))
-    return Hash32(keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + message))
+    return Hash32(keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + multichain_hash(digests)))
+
+
+def multichain_hash(digests: Sequence[ChainDigest]) -> Hash32:
+    """Return hashStruct(MultiChainSession), the message without its domain."""
+    return Hash32(keccak256(TYPEHASHES["MULTI"] + _array(_chain_session(item) for item in digests)))
 
 
 def _chain_session(item: ChainDigest) -> bytes:

@@ -1,4 +1,4 @@
-"""A Nexus account under one session, and what EntryPoint 0.7 says to operations of that session's key."""
+"""An account under one session, and what EntryPoint 0.7 says to operations of that session's key."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,12 +16,12 @@ from agent.domain.user_operation import UserOperation
 from agent.erc4337.calldata import handle_ops_call, nonce_call
 from agent.erc4337.user_op_hash import user_op_hash
 from agent.erc4337.version import EntryPointVersion
-from agent.erc7579.accounts import NEXUS, nonce_key
+from agent.erc7579.accounts import NEXUS, AccountKind, nonce_key
 from agent.erc7579.execution import encode_execute
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
 from agent.smart_sessions.ids import permission_id
 from agent.smart_sessions.signature import owners_init_data, use_signature
-from tests.devnet import a_key, a_nexus_account
+from tests.devnet import a_key, an_account
 
 PAYEE = Address(bytes(19) + b"\x42")
 TRANSFER = bytes.fromhex("a9059cbb")
@@ -47,7 +47,7 @@ class Scene:
 
     async def raw_op(self, call_data: bytes, *, lane: int = 0) -> UserOperation:
         """Build and sign an operation with any call data."""
-        key = nonce_key(NEXUS, SMART_SESSION, lane)
+        key = nonce_key(self.account.kind, SMART_SESSION, lane)
         answer = await read(
             self.devnet.rpc_url, self.devnet.entry_point, nonce_call(self.account.address, key)
         )
@@ -112,12 +112,13 @@ async def a_scene(
     *,
     permit_paymaster: bool = False,
     usdc: int = 1000,
+    kind: AccountKind = NEXUS,
 ) -> Scene:
     """Make an account with USDC and one session of these actions and policies enabled."""
     key = a_key()
     chosen = actions(devnet) if callable(actions) else actions
     session = a_session(key, chosen, user_op_policies, permit_paymaster=permit_paymaster)
-    account = await a_nexus_account(devnet, usdc=usdc, sessions=[session])
+    account = await an_account(devnet, kind=kind, usdc=usdc, sessions=[session])
     return Scene(devnet, account, session, key)
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from agent.devnet.devnet import Devnet
-from tests.integration.conformance import authority, calls, policies
+from tests.integration.conformance import authority, calls, policies, safe7579
 from tests.integration.conformance.row import Row
 from tests.integration.scenes import revert_data
 
-ROWS = [*policies.ROWS, *calls.ROWS, *authority.ROWS]
+ROWS = [*policies.ROWS, *calls.ROWS, *authority.ROWS, *safe7579.ROWS]
 
 pytestmark = pytest.mark.devnet
 

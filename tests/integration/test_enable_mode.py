@@ -1,85 +1,31 @@
 """A session enabled by its owner's signature, inside the operation that uses it first."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import pytest
-from eth_abi.abi import encode
 
-from agent.devnet.accounts import install_smart_sessions, send_as_owner, sign_digest
+from agent.devnet.accounts import send_as_owner
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import token_balance
-from agent.devnet.transactions import read
 from agent.domain.call import Call
-from agent.domain.keccak import keccak256
 from agent.domain.units import ChainId, Hash32, Wei
-from agent.domain.user_operation import UserOperation
-from agent.erc7579.accounts import NEXUS, enable_owner_signature
-from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
-from agent.smart_sessions.digest import ChainDigest, Mode, multichain_digest, session_digest
+from agent.smart_sessions.addresses import SMART_SESSION
+from agent.smart_sessions.digest import Mode, multichain_digest, session_digest
 from agent.smart_sessions.encoding import revoke_enable_signature_call
-from agent.smart_sessions.signature import EnableSession, enable_signature
-from tests.devnet import a_key, a_nexus_account
+from tests.devnet import a_key
 from tests.integration.conformance.row import account_reverted, error, violation
-from tests.integration.policies import SPENDING, spending, transfers
-from tests.integration.scenes import Scene, a_session, include, revert_data
+from tests.integration.enabling import a_scene_to_enable, enabling_op, granted, is_enabled
+from tests.integration.policies import SPENDING
+from tests.integration.scenes import Scene, include, revert_data
 
 pytestmark = pytest.mark.devnet
 
 ELSEWHERE = ChainId(1)
 
 
-async def a_scene_to_enable(devnet: Devnet, *, usdc: int = 1000) -> Scene:
-    """Make an account with the module installed, and a session that nobody enabled yet."""
-    key = a_key()
-    account = await a_nexus_account(devnet, usdc=usdc)
-    await install_smart_sessions(devnet, account)
-    return Scene(devnet, account, a_session(key, [transfers(devnet, spending(devnet.usdc, 100))]), key)
-
-
-def granted(
-    scene: Scene,
-    *,
-    nonce: int = 0,
-    mode: Mode = Mode.ENABLE,
-    chains: Sequence[ChainId] | None = None,
-    index: int = 0,
-    owner_key: bytes | None = None,
-) -> EnableSession:
-    """Have the owner sign the session for these chains."""
-    account = scene.account
-    digest = session_digest(scene.session, account.address, SMART_SESSION, nonce, mode)
-    digests = tuple(ChainDigest(chain, digest) for chain in chains or [scene.devnet.chain_id])
-    signature = sign_digest(owner_key or account.owner_key, multichain_digest(digests))
-    wrapped = enable_owner_signature(NEXUS, OWNABLE_VALIDATOR, signature)
-    return EnableSession(index, digests, scene.session, wrapped)
-
-
-async def enabling_op(
-    scene: Scene,
-    grant: EnableSession,
-    *,
-    amount: int = 1,
-    mode: Mode = Mode.ENABLE,
-    literal_only: bool = False,
-) -> UserOperation:
-    """Build a payment that enables its session first."""
-    op = await scene.op([scene.transfer(amount)])
-    inner = scene.inner_signature(op)
-    return replace(op, signature=enable_signature(grant, inner, mode, literal_only=literal_only))
-
-
-async def is_enabled(scene: Scene) -> bool:
-    question = keccak256(b"isPermissionEnabled(bytes32,address)")[:4]
-    arguments = encode(["bytes32", "address"], [scene.permission_id, scene.account.address])
-    return int.from_bytes(await read(scene.devnet.rpc_url, SMART_SESSION, question + arguments), "big") == 1
-
-
 @pytest.mark.parametrize("mode", [Mode.ENABLE, Mode.UNSAFE_ENABLE])
 @pytest.mark.parametrize("literal_only", [False, True], ids=["compressed", "literal"])
 async def test_one_operation_enables_and_pays(devnet: Devnet, mode: Mode, *, literal_only: bool) -> None:
     scene = await a_scene_to_enable(devnet)
-    op = await enabling_op(scene, granted(scene, mode=mode), mode=mode, literal_only=literal_only)
+    op = await enabling_op(scene, await granted(scene, mode=mode), mode=mode, literal_only=literal_only)
     before = await token_balance(devnet, devnet.usdc, scene.account.address)
     await include(devnet, [op])
     assert before - await token_balance(devnet, devnet.usdc, scene.account.address) == 1
@@ -88,32 +34,32 @@ async def test_one_operation_enables_and_pays(devnet: Devnet, mode: Mode, *, lit
 
 async def test_one_signature_serves_several_chains(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
-    grant = granted(scene, chains=[ELSEWHERE, devnet.chain_id], index=1)
+    grant = await granted(scene, chains=[ELSEWHERE, devnet.chain_id], index=1)
     assert await revert_data(devnet, [await enabling_op(scene, grant)]) is None
 
 
 async def test_the_session_stays_enabled_when_the_execution_fails(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet, usdc=1)
-    await include(devnet, [await enabling_op(scene, granted(scene), amount=2)])
+    await include(devnet, [await enabling_op(scene, await granted(scene), amount=2)])
     assert await is_enabled(scene)
 
 
 async def test_an_enabling_operation_obeys_the_policies_it_brings(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
-    op = await enabling_op(scene, granted(scene), amount=101)
+    op = await enabling_op(scene, await granted(scene), amount=101)
     assert await revert_data(devnet, [op]) == violation(scene, SPENDING)
 
 
 async def test_a_signature_for_another_chain_is_refused(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
-    op = await enabling_op(scene, granted(scene, chains=[ELSEWHERE, devnet.chain_id]))
+    op = await enabling_op(scene, await granted(scene, chains=[ELSEWHERE, devnet.chain_id]))
     expected = account_reverted(error("ChainIdMismatch", ["uint64"], ELSEWHERE))
     assert await revert_data(devnet, [op]) == expected
 
 
 async def test_a_signature_of_another_owner_is_refused(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
-    grant = granted(scene, owner_key=a_key())
+    grant = await granted(scene, owner_key=a_key())
     inner = error(
         "InvalidEnableSignature",
         ["address", "bytes32"],
@@ -125,8 +71,8 @@ async def test_a_signature_of_another_owner_is_refused(devnet: Devnet) -> None:
 
 async def test_an_enable_signature_works_once(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
-    await include(devnet, [await enabling_op(scene, granted(scene))])
-    op = await enabling_op(scene, granted(scene))
+    await include(devnet, [await enabling_op(scene, await granted(scene))])
+    op = await enabling_op(scene, await granted(scene))
     assert await revert_data(devnet, [op]) == mismatch(scene, given=0, wanted=1)
 
 
@@ -134,13 +80,13 @@ async def test_a_revoked_enable_signature_is_refused(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
     revoke = Call(SMART_SESSION, Wei(0), revoke_enable_signature_call(scene.permission_id))
     await send_as_owner(devnet, scene.account, [revoke])
-    op = await enabling_op(scene, granted(scene))
+    op = await enabling_op(scene, await granted(scene))
     assert await revert_data(devnet, [op]) == mismatch(scene, given=0, wanted=1)
 
 
 async def test_a_signature_for_the_other_mode_is_refused(devnet: Devnet) -> None:
     scene = await a_scene_to_enable(devnet)
-    op = await enabling_op(scene, granted(scene), mode=Mode.UNSAFE_ENABLE)
+    op = await enabling_op(scene, await granted(scene), mode=Mode.UNSAFE_ENABLE)
     given, wanted = digest_of(scene, mode=Mode.ENABLE), digest_of(scene, mode=Mode.UNSAFE_ENABLE)
     expected = account_reverted(error("HashMismatch", ["bytes32", "bytes32"], given, wanted))
     assert await revert_data(devnet, [op]) == expected

@@ -7,7 +7,9 @@ from agent.devnet import chain
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import token_balance
 from agent.domain.units import Timestamp
+from agent.erc7579.accounts import AccountKind
 from agent.service import serve_worker
+from tests.integration.kinds import every_kind
 from tests.operator import PAYEE, Operator, an_operator
 
 DAY_S = 86_400
@@ -30,8 +32,10 @@ async def run_once(operator: Operator) -> None:
     await serve_worker(settings, definitions, once=True, on_started=lambda _: None)
 
 
-async def test_each_period_is_paid_once(devnet: Devnet, tmp_path: Path) -> None:
-    operator = await an_operator(devnet, tmp_path, [RENT.replace("ANCHOR", "2020-01-01T00:00:00Z")])
+@every_kind
+async def test_each_period_is_paid_once(devnet: Devnet, tmp_path: Path, kind: AccountKind) -> None:
+    job = RENT.replace("ANCHOR", "2020-01-01T00:00:00Z")
+    operator = await an_operator(devnet, tmp_path, [job], kind=kind)
     before = await token_balance(devnet, devnet.usdc, PAYEE)
     await run_once(operator)
 

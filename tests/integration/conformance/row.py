@@ -56,9 +56,9 @@ def about_session(name: str, scene: Scene) -> bytes:
     return account_reverted(error(name, ["bytes32"], scene.permission_id))
 
 
-def bare(name: str) -> bytes:
+def bare(name: str, op_index: int = 0) -> bytes:
     """Return an error without arguments."""
-    return account_reverted(error(name, []))
+    return account_reverted(error(name, []), op_index)
 
 
 def error(name: str, types: Sequence[str], *values: object) -> bytes:

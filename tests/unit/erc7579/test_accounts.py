@@ -1,10 +1,11 @@
 from typing import Any
 
 import pytest
+from eth_abi.abi import decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.units import ZERO_ADDRESS, Address, ChainId, Hash32, bytes_from_hex
+from agent.domain.units import ZERO_ADDRESS, Address, ChainId, bytes_from_hex
 from agent.erc4337.nonce import join_nonce
 from agent.erc7579.accounts import (
     ACCOUNT_KINDS,
@@ -14,18 +15,26 @@ from agent.erc7579.accounts import (
     SAFE7579,
     STARTALE,
     AccountKind,
+    account_kind,
     derived_lane,
     enable_owner_signature,
     nonce_key,
     owner_nonce_key,
     split_nonce_key,
 )
-from agent.erc7579.enable_digest import account_domain_separator, owner_digest
-from agent.erc7579.modules import install_validator_call, uninstall_validator_call
+from agent.erc7579.modules import (
+    LIST_START,
+    install_validator_call,
+    previous_validator,
+    read_validators,
+    uninstall_validator_call,
+)
 from tests.vectors import vectors
 
 RECORDED_NAMES = {"nexus": NEXUS, "kernel": KERNEL, "msa": REFERENCE, "safe": SAFE7579}
 STARTALE_VECTORS = vectors("owners")["startale"]
+INSTALL_TYPES = ["uint256", "address", "bytes"]
+OTHER = Address(bytes(19) + b"\x77")
 VALIDATOR = Address.parse("0x000000000013fdB5234E4E3162a810F54d9f7E98")
 
 kinds = st.sampled_from(list(ACCOUNT_KINDS.values()))
@@ -99,17 +108,6 @@ def test_owner_key(kind: AccountKind, key: int) -> None:
     assert owner_nonce_key(kind, VALIDATOR) == key
 
 
-def test_startale_owner_signs_the_digest_nested_in_personal_sign() -> None:
-    entry = STARTALE_VECTORS["enable_personalsign"]
-    domain = account_domain_separator("Startale", "1.0.0", ChainId(31337), Address.from_hex(entry["account"]))
-
-    assert "0x" + domain.hex() == entry["account_domain_separator"]
-    assert (
-        str(owner_digest(STARTALE, Hash32.from_hex(entry["multichain_digest"]), domain))
-        == entry["signed_hash"]
-    )
-
-
 @pytest.mark.parametrize(
     ("kind", "validator", "prefix"),
     [
@@ -158,5 +156,36 @@ def test_kernel_installs_a_validator_without_hook_and_grants_execute() -> None:
     assert "e9ae5c53" in data
 
 
-def test_uninstalling_names_the_validator() -> None:
-    assert VALIDATOR.hex() in uninstall_validator_call(NEXUS, VALIDATOR).hex()
+def test_uninstalling_from_a_list_names_the_validator_before() -> None:
+    listed = uninstall_validator_call(NEXUS, VALIDATOR, OTHER, b"\x01\x02")
+    unlisted = uninstall_validator_call(KERNEL, VALIDATOR, OTHER, b"\x01\x02")
+
+    assert decode(INSTALL_TYPES, unlisted[4:]) == (1, str(VALIDATOR).lower(), b"\x01\x02")
+    assert decode(INSTALL_TYPES, listed[4:])[2] == encode(["address", "bytes"], [OTHER, b"\x01\x02"])
+
+
+def test_previous_validator_of_the_first_is_the_start_of_the_list() -> None:
+    assert previous_validator([OTHER, VALIDATOR], OTHER) == LIST_START
+    assert previous_validator([OTHER, VALIDATOR], VALIDATOR) == OTHER
+    with pytest.raises(ValueError, match="none of the account's 1 validators"):
+        previous_validator([OTHER], VALIDATOR)
+
+
+def test_an_answer_that_is_no_list_of_validators_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 bytes"):
+        read_validators(b"\1\2\3")
+
+
+@pytest.mark.parametrize(
+    ("account_id", "kind"),
+    [
+        ("biconomy.nexus.1.2.1", NEXUS),
+        ("kernel.advanced.v0.3.1", KERNEL),
+        ("rhinestone.safe7579.v1.0.0", SAFE7579),
+        ("uMSA.advanced/withHook.v0.1", REFERENCE),
+        ("startale.smart-account.1.0.0", STARTALE),
+        ("somebody.else.1.0.0", None),
+    ],
+)
+def test_account_is_known_by_what_it_calls_itself(account_id: str, kind: AccountKind | None) -> None:
+    assert account_kind(account_id) is kind
