@@ -133,6 +133,10 @@ async def test_session_is_made_granted_and_counted(devnet: Devnet, tmp_path: Pat
     assert granted.json["enabled"]
     assert owner_key.hex() not in granted.out + granted.err
 
+    linted = await run("lint", "rent", "--json")
+    assert linted.code == 0, linted.out
+    assert linted.json["fit"]
+
     usage = await run("usage", "rent", "--json")
     assert usage.code == 0, usage.err
     limits = usage.json["limits"]
