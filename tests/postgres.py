@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 _NUMBERS = count(1)
-_STARTED_IN_S = 30
+_STARTED_IN_S = 60
 
 
 @dataclass
@@ -31,24 +31,27 @@ class PostgresServer:
         command = [str(self.binaries / "postgres"), *f"-D {self.folder}/data -k {self.folder} -h".split(), ""]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, user=_USER, group=_USER)
-        deadline = time.monotonic() + _STARTED_IN_S
-        while True:
-            try:
-                psycopg.connect(self.url("postgres")).close()
-            except psycopg.OperationalError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
+        _await(self._answers)
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        try:
+            psycopg.connect(self.url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would."""
         assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)  # so that it starts no other meanwhile
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in (self.process.pid, *map(int, children)):
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        # A server does not start while a process of the one before still holds its memory.
+        _await(lambda: not any(map(_lives, children)))
         (self.folder / "data" / "postmaster.pid").unlink()
 
     def stop(self) -> None:
@@ -90,6 +93,19 @@ def postgres_server(*options: str) -> Iterator[PostgresServer]:
 
 # The server refuses to run as root.
 _USER = 65534 if os.geteuid() == 0 else None
+
+
+def _lives(pid: str) -> bool:
+    stat = Path("/proc", pid, "stat")
+    # Where nobody reaps orphans, a dead process stays as a zombie.
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _STARTED_IN_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _binaries() -> Path:

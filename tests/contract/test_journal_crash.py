@@ -78,7 +78,7 @@ async def test_a_killed_server_loses_nothing_and_the_agent_says_it_is_gone(
     with appending(postgres_url) as child:
         ids = acknowledged(child, 40)
         postgres.kill()
-        said, errors = child.communicate(timeout=30)
+        said, errors = child.communicate(timeout=60)
         ids += [int(line) for line in said.splitlines()]
     assert "unavailable: the journal's database failed" in errors
     postgres.start()
