@@ -16,6 +16,7 @@ from agent.definitions.sessions import SessionDefinition
 from agent.devnet.accounts import SmartAccount, address_of, send_as_owner
 from agent.domain.errors import Refused
 from agent.domain.units import Address, ChainId, Timestamp, bytes_from_hex
+from agent.erc7579.accounts import ACCOUNT_KINDS
 from agent.pipeline.context import ChainContext
 from agent.telemetry.secrets import REDACTOR
 
@@ -56,10 +57,9 @@ def granted(config: Path | None, name: str, key_file: Path) -> GrantPlan:
     settings = settings_for(config)
     definitions = load_definitions(settings, with_jobs=False)
     session = session_named(definitions.sessions, name)
-    if session.chain_id != DEVNET or session.account_kind != "nexus":
+    if session.chain_id != DEVNET:
         raise OwnerKeyRefused(
-            f"an owner's key is taken for Nexus accounts on chain {DEVNET} alone,"
-            f" this is {session.account_kind} on chain {session.chain_id}"
+            f"an owner's key is taken on chain {DEVNET} alone, this is chain {session.chain_id}"
         )
     account = _owner_account(session, key_file)
     node = _node(definitions.chains[session.chain_id])
@@ -86,7 +86,8 @@ def _owner_account(session: SessionDefinition, key_file: Path) -> SmartAccount:
     try:
         secret = bytes_from_hex(key_file.read_text("ascii").strip())
         REDACTOR.register(secret)
-        return SmartAccount(session.account, address_of(secret), secret)
+        kind = ACCOUNT_KINDS[session.account_kind]
+        return SmartAccount(session.account, address_of(secret), secret, kind)
     except (OSError, ValueError):
         # The cause is dropped: it may quote the secret.
         raise DocumentError(str(key_file), "is no file with 0x and 64 hex digits") from None

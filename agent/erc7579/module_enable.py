@@ -6,9 +6,10 @@ from agent.erc7579.accounts import AccountKind, nonce_key
 from agent.erc7579.enable_digest import AccountDomain
 from agent.erc7579.modules import VALIDATOR_MODULE, Module
 
-_TYPEHASH = keccak256(
-    b"ModuleEnableMode(address module,uint256 moduleType,bytes32 userOpHash,bytes initData)"
-)
+_FIELDS = b"ModuleEnableMode(address module,uint256 moduleType,bytes32 userOpHash,"
+_TYPEHASH = keccak256(_FIELDS + b"bytes initData)")
+_NEXUS_1_0_TYPEHASH = keccak256(_FIELDS + b"bytes32 initDataHash)")
+_NEXUS_1_0 = ("Nexus", "1.0.")
 
 
 def module_enable_key(kind: AccountKind, validator: Address, lane: int) -> int:
@@ -23,8 +24,10 @@ def module_enable_digest(domain: AccountDomain, module: Module, user_op_hash: Ha
 
     The hash of the operation does not cover its signature, so the signature can hold this one.
     """
+    name, version = _NEXUS_1_0
+    is_early = domain.name == name and domain.version.startswith(version)
     message = keccak256(
-        _TYPEHASH
+        (_NEXUS_1_0_TYPEHASH if is_early else _TYPEHASH)
         + bytes(12)
         + module.address
         + VALIDATOR_MODULE.to_bytes(32, "big")

@@ -18,10 +18,11 @@ from agent.devnet.accounts import (
     owner_operation,
     send_as_owner,
     sign_as_owner,
+    sign_digest,
 )
 from agent.devnet.devnet import Devnet
 from agent.devnet.errors import DevnetError
-from agent.devnet.tokens import set_balance
+from agent.devnet.tokens import set_balance, token_balance
 from agent.devnet.transactions import read
 from agent.domain.call import Call
 from agent.domain.keccak import keccak256
@@ -37,8 +38,11 @@ from agent.erc7579.accounts import (
     AccountKind,
     account_kind,
 )
+from agent.erc7579.enable_digest import ACCOUNT_DOMAIN, read_account_domain
 from agent.erc7579.execution import encode_execute
+from agent.erc7579.module_enable import module_enable_digest, module_enable_key, module_enable_signature
 from agent.erc7579.modules import (
+    Module,
     install_validator_call,
     is_validator_installed_call,
     previous_validator,
@@ -48,12 +52,13 @@ from agent.erc7579.modules import (
 )
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, OWNABLE_VALIDATOR_BETA, SMART_SESSION
 from agent.smart_sessions.encoding import install_data
+from agent.smart_sessions.signature import use_signature
 from tests.devnet import a_key, an_account
 from tests.integration.conformance.row import bare
 from tests.integration.enabling import is_enabled
 from tests.integration.kinds import every_kind
 from tests.integration.policies import sudo, transfers
-from tests.integration.scenes import Scene, a_session, revert_data
+from tests.integration.scenes import Scene, a_session, include, operation_hash, revert_data
 
 pytestmark = pytest.mark.devnet
 
@@ -220,3 +225,21 @@ async def test_the_first_operation_can_bring_the_account(devnet: Devnet, kind: A
     op = replace(op, factory=creation.factory, factory_data=creation.factory_data)
     await handle_op(devnet, sign_as_owner(devnet, account, op))
     assert await is_installed(devnet, account)
+
+
+async def test_an_operation_of_nexus_can_install_the_module_it_is_checked_by(devnet: Devnet) -> None:
+    key = a_key()
+    account = await an_account(devnet, usdc=1000)
+    scene = Scene(devnet, account, a_session(key, [transfers(devnet, sudo())]), key)
+    module = Module(SMART_SESSION, install_data([scene.session]))
+    nonce = module_enable_key(NEXUS, SMART_SESSION, 3) << 64
+    op = replace(await scene.op([scene.transfer(1)]), nonce=nonce)
+    domain = read_account_domain(await read(devnet.rpc_url, account.address, ACCOUNT_DOMAIN))
+    digest = module_enable_digest(domain, module, operation_hash(devnet, op))
+    by_owner = OWNABLE_VALIDATOR + sign_digest(account.owner_key, digest)
+    use = use_signature(scene.permission_id, scene.inner_signature(op))
+
+    await include(devnet, [replace(op, signature=module_enable_signature(module, by_owner, use))])
+
+    assert await is_installed(devnet, account)
+    assert await token_balance(devnet, devnet.usdc, account.address) == 999

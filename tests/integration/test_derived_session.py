@@ -14,10 +14,11 @@ from agent.commands.session_need import Wish
 from agent.commands.session_new import write_sessions
 from agent.commands.session_usage import SessionUsage, session_usage
 from agent.devnet import chain
-from agent.devnet.accounts import address_of, create_nexus_account
+from agent.devnet.accounts import address_of, create_account
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import balance_wei, mint_usdc, token_balance
 from agent.domain.units import Address, Timestamp
+from agent.erc7579.accounts import KERNEL, NEXUS, REFERENCE, SAFE7579, AccountKind
 from agent.service import serve_worker
 from tests.devnet import a_key
 
@@ -50,15 +51,24 @@ grace: 6h
 """
 
 
-@pytest.mark.parametrize(("amount", "units"), [("12 USDC", 12_000_000), ("0.05 ether", 5 * 10**16)])
+@pytest.mark.parametrize(
+    ("amount", "units", "kind"),
+    [
+        ("12 USDC", 12_000_000, NEXUS),
+        ("0.05 ether", 5 * 10**16, KERNEL),
+        ("12 USDC", 12_000_000, SAFE7579),
+        ("0.05 ether", 5 * 10**16, REFERENCE),
+    ],
+    ids=["nexus", "kernel", "safe7579", "reference"],
+)
 async def test_worker_pays_under_a_derived_session(
-    devnet: Devnet, tmp_path: Path, amount: str, units: int
+    devnet: Devnet, tmp_path: Path, amount: str, units: int, kind: AccountKind
 ) -> None:
     owner_key, payee = a_key(), address_of(a_key())
-    account = await create_nexus_account(devnet, owner_key)
+    account = await create_account(devnet, kind, owner_key)
     await mint_usdc(devnet, account.address, 100_000_000)
     _write_files(devnet, tmp_path, account.address, payee, amount)
-    plan = await asyncio.to_thread(_made_and_granted, tmp_path, owner_key)
+    plan = await asyncio.to_thread(_made_and_granted, tmp_path, owner_key, kind)
     assert plan.is_enabled
 
     await _run_once(tmp_path)
@@ -85,9 +95,9 @@ def _write_files(devnet: Devnet, folder: Path, account: Address, payee: Address,
     (folder / "jobs" / "rent.yaml").write_text(JOB.format(account=account, amount=amount, payee=payee))
 
 
-def _made_and_granted(folder: Path, owner_key: bytes) -> GrantPlan:
+def _made_and_granted(folder: Path, owner_key: bytes, kind: AccountKind) -> GrantPlan:
     job = folder / "jobs" / "rent.yaml"
-    _, made = made_sessions(None, job, None, "nexus", Wish(periods=USES - 1, headroom=1))
+    _, made = made_sessions(None, job, None, kind.name, Wish(periods=USES - 1, headroom=1))
     write_sessions(made)
     owner_file = folder / "owner.key"
     owner_file.write_text("0x" + owner_key.hex())
