@@ -43,6 +43,7 @@ def summary_document(session: SessionDefinition) -> Document:
         "chain_id": session.chain_id,
         "account": str(session.account),
         "key": session.key,
+        "keys": list(session.keys),
         "permission_id": str(session.permission_id),
         "expires_at": session.expires_at,
     }
@@ -51,7 +52,8 @@ def summary_document(session: SessionDefinition) -> Document:
 def summary_cells(session: SessionDefinition) -> list[object]:
     """Return the cells of SESSION_COLUMNS."""
     until = None if session.expires_at is None else date_text(session.expires_at)
-    return [session.name, session.chain_id, session.account, session.key, until, session.permission_id]
+    keys = ", ".join(session.keys)
+    return [session.name, session.chain_id, session.account, keys, until, session.permission_id]
 
 
 def worst_case_document(worst: WorstCase) -> Document:
