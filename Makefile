@@ -41,6 +41,7 @@ bench: SET_UP := --bench
 bench: set-up
 	$(VENV)/python -m benchmarks
 
+crash: SET_UP := --test
 crash: set-up
 	$(VENV)/python -m tests.acceptance.crash --kills 100
 

@@ -16,6 +16,7 @@ from agent.commands.session_need import Wish
 from agent.commands.session_new import Times, new_sessions, write_sessions
 from agent.definitions.drafts import read_drafts
 from agent.definitions.loader import load
+from agent.definitions.sessions import SessionDefinition
 from agent.devnet import chain
 from agent.devnet.accounts import SmartAccount, address_of, create_nexus_account, install_and_enable
 from agent.devnet.devnet import Devnet
@@ -104,7 +105,8 @@ async def a_stage(
     write_job(stage, start=start, amount=amount, schedule=schedule, terms=terms, spec=spec)
     if usdc:
         await mint_usdc(devnet, account.address, usdc)
-    await grant(stage, periods)
+    (session,) = await derived(stage, "rent.yaml", periods)
+    await install_and_enable(devnet, account, [session.session])
     return stage
 
 
@@ -164,8 +166,8 @@ def write_job(
     (stage.folder / "jobs" / "rent.yaml").write_text("\n".join(lines) + "\n")
 
 
-async def grant(stage: Stage, periods: int = 30, file: str = "rent.yaml") -> None:
-    """Derive the sessions of a job file as `sessions new` does, and enable them as their owner."""
+async def derived(stage: Stage, file: str, periods: int = 30) -> list[SessionDefinition]:
+    """Derive and write the sessions of a job file as `sessions new` does."""
     definitions = load(stage.folder, {}, with_jobs=False)
     drafts = read_drafts(definitions, file, "nexus")
     times = Times(await chain.block_time(stage.devnet), Timestamp(int(time.time())))
@@ -173,9 +175,7 @@ async def grant(stage: Stage, periods: int = 30, file: str = "rent.yaml") -> Non
         definitions, drafts, None, Wish(periods), times, lambda: Hash32(secrets.token_bytes(32))
     )
     write_sessions(made)
-    for new in made:
-        if new.definition.account == stage.account.address:
-            await install_and_enable(stage.devnet, stage.account, [new.definition.session])
+    return [new.definition for new in made]
 
 
 @dataclass(frozen=True)

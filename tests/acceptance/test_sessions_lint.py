@@ -13,6 +13,8 @@ from tests.operator import an_operator
 @pytest.mark.devnet
 async def test_unfit_session_leaves_with_six_and_is_not_granted(devnet: Devnet, tmp_path: Path) -> None:
     operator = await an_operator(devnet, tmp_path, [])
+    file = tmp_path / "sessions" / "main.yaml"
+    file.write_text(file.read_text().replace("allow_lint: [L11]\n", ""))
     linted = await asyncio.to_thread(inside, "sessions", "lint", "main", "-c", str(operator.config), "--json")
     assert linted.code == 6, linted.err
     found = {item["rule"]: item for item in linted.json["findings"]}
@@ -32,8 +34,6 @@ async def test_unfit_session_leaves_with_six_and_is_not_granted(devnet: Devnet, 
 @pytest.mark.devnet
 async def test_allowed_rule_lets_the_session_pass(devnet: Devnet, tmp_path: Path) -> None:
     operator = await an_operator(devnet, tmp_path, [])
-    file = tmp_path / "sessions" / "main.yaml"
-    file.write_text(file.read_text().replace("\nsession:", "\nallow_lint: [L11]\nsession:"))
     linted = await asyncio.to_thread(inside, "sessions", "lint", "--all", "-c", str(operator.config))
     assert linted.code == 0, linted.out
     assert linted.out.startswith("main: Fit to be granted.\n")

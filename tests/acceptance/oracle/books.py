@@ -21,6 +21,8 @@ class Row:
     slot: str
     due_at: int
     state: str
+    attempt: int
+    code: str
     reason: str
     settled: bool
     inclusion: Mapping[str, Any] | None
@@ -89,6 +91,8 @@ def _row(row: sqlite3.Row) -> Row:
         slot=row["slot"],
         due_at=row["due_at"],
         state=row["state"],
+        attempt=row["attempt"],
+        code=row["code"],
         reason=row["reason"],
         settled=bool(row["settled"]),
         inclusion=None if row["inclusion"] is None else json.loads(row["inclusion"]),

@@ -1,0 +1,87 @@
+"""`sessionkeeper demo`: three payments, one kill, nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.command import ROOT
+
+pytestmark = [pytest.mark.devnet, pytest.mark.slow]
+DEMO = [sys.executable, "-m", "agent", "demo"]
+TIMEOUT_S = 180
+
+
+def test_demo_pays_three_months_with_one_kill(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    done = subprocess.run(
+        [*DEMO, "--json", "--folder", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+
+    assert [payment["amount"] for payment in shown["payments"]] == [10_000_000] * 3
+    assert len({payment["slot"] for payment in shown["payments"]}) == 3
+    assert len({payment["transaction_hash"] for payment in shown["payments"]}) == 3
+    assert shown["kills"] == 1
+    spending = next(limit for limit in shown["limits"] if limit["policy"] == "ERC20SpendingLimit")
+    assert spending["used"] == 30_000_000
+    assert spending["used"] + spending["remaining"] == spending["limit"]
+    for line in done.stderr.splitlines()[-3:]:
+        assert "sessionkeeper" in line or "agent" in line
+    assert str(folder) in done.stderr
+    # The books can be read when the chain is gone.
+    runs = subprocess.run(
+        [sys.executable, "-m", "agent", "runs", "list", "-c", folder, "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    assert [run["state"] for run in json.loads(runs.stdout)["runs"]] == ["final_ok"] * 3
+
+
+def test_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*DEMO, "--folder", tmp_path / "demo"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stderr is not None
+        for line in demo.stderr:
+            if "the worker runs" in line:
+                break
+        started = descendants(demo.pid)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 130
+    assert len(started) >= 3
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process started, and those that they did."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    return [*children, *(found for child in children for found in descendants(child))]
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process of this id runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
