@@ -26,6 +26,10 @@ from agent.worker.watch import keep_watch
 log = structlog.get_logger()
 
 
+MAX_SESSIONS_AT_START = 1_000
+"""More would keep payments waiting for seconds; a command looks at them at leisure."""
+
+
 def unwrapped(world: World) -> World:
     """Put nothing in between."""
     return world
@@ -64,9 +68,11 @@ async def serve_worker(
 def warn_of_sessions(definitions: Definitions, now: Timestamp) -> None:
     """Log what the lint rules refuse in the sessions that jobs use; `sessions lint` asks the chain too."""
     around = Surroundings(definitions)
-    for session in definitions.sessions.values():
-        if session.name not in around.jobs:
-            continue
+    used = [session for session in definitions.sessions.values() if session.name in around.jobs]
+    if len(used) > MAX_SESSIONS_AT_START:
+        log.warning("session_rules_postponed", sessions=len(used), next="sessionkeeper sessions lint --all")
+        return
+    for session in used:
         for item in verdict(around, session, now).refusals:
             log.warning("session_unfit", session=session.name, rule=item.rule, finding=item.sentence)
 

@@ -11,7 +11,7 @@ from agent.pipeline.context import ChainContext
 async def examine_rules(
     around: Surroundings, session: SessionDefinition, chain: ChainContext, wall_now: float | None
 ) -> tuple[Finding, ...]:
-    """Return a warning for each rule that finds something; a dead node is another finding's news."""
+    """Return a warning for each rule that refuses; a dead node is another finding's news."""
     try:
         now = Timestamp(int(wall_now or (await chain.reader.block("latest")).timestamp))
         found = await lint_session(around, session, chain, now)
@@ -21,9 +21,8 @@ async def examine_rules(
 
 
 def rule_findings(found: Verdict) -> tuple[Finding, ...]:
-    """Return the findings of a verdict that the operator has not allowed."""
+    """Return what refuses, where the operator has not allowed it; `sessions lint` has the rest."""
     return tuple(
         warn(f"session {found.session.name} {item.rule}", item.sentence, item.remedy)
-        for item in found.findings
-        if not item.allowed
+        for item in found.refusals
     )
