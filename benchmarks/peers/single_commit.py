@@ -4,7 +4,7 @@ from sqlalchemy import create_engine, event, insert, select, update
 
 from agent.adapters.journal.hash_chain import Note, Tail, chained
 from agent.adapters.journal.operation_text import operation_text, text_digest
-from agent.adapters.sql.rows import entry_values
+from agent.adapters.sql.rows import entry_values, word
 from agent.adapters.sql.tables import entries, occurrences, operations
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import SignedOperation
@@ -51,8 +51,8 @@ class SingleCommitJournal:
                     occurrence_id=row.id,
                     account=signed.operation.sender,
                     entry_point=signed.priced.draft.entry_point,
-                    nonce_key=signed.priced.draft.nonce.key,
-                    sequence=signed.priced.draft.nonce.sequence,
+                    nonce_key=word(signed.priced.draft.nonce.key),
+                    sequence=word(signed.priced.draft.nonce.sequence),
                     record=text,
                     digest=digest,
                 )
