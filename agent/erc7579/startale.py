@@ -12,11 +12,8 @@ from agent.erc7579.creation import COMPUTE_ADDRESS, MODULES, Creation, created_b
 from agent.erc7579.modules import Module
 
 BOOTSTRAP = Address.parse("0x000000552A5fAe3Db7a8F3917C435448F49BA6a9")
-_INIT = keccak256(b"initWithDefaultValidator(bytes)")[:4]
 _INIT_TYPES = ["bytes", MODULES, MODULES, "(address,bytes)", MODULES, "(uint256,address,bytes)[]"]
-_INIT_WITH_MODULES = keccak256(f"initWithDefaultValidatorAndOtherModules({','.join(_INIT_TYPES)})".encode())[
-    :4
-]
+_INIT = keccak256(f"initWithDefaultValidatorAndOtherModules({','.join(_INIT_TYPES)})".encode())[:4]
 _NO_HOOK = (ZERO_ADDRESS, b"")
 
 
@@ -46,13 +43,14 @@ RELEASES = MappingProxyType(
 def startale_creation(
     factory: Address, owner: Address, salt: Hash32, validators: Sequence[Module] = ()
 ) -> Creation:
-    """Return an account whose built-in validator obeys `owner`; `validators` are installed besides."""
+    """Return an account whose built-in validator obeys `owner`; `validators` are installed besides.
+
+    This is the form of the vendor's SDK; the bootstrap's shorter one gives another address.
+    """
     init_data = encode(["address", "bytes"], [BOOTSTRAP, _init_call(owner, validators)])
     return created_by(factory, COMPUTE_ADDRESS, init_data, salt)
 
 
 def _init_call(owner: Address, validators: Sequence[Module]) -> bytes:
-    if not validators:
-        return _INIT + encode(["bytes"], [owner])
     modules = [item.as_tuple for item in validators]
-    return _INIT_WITH_MODULES + encode(_INIT_TYPES, [owner, modules, [], _NO_HOOK, [], []])
+    return _INIT + encode(_INIT_TYPES, [owner, modules, [], _NO_HOOK, [], []])

@@ -63,30 +63,22 @@ def test_domain_with_other_fields_is_refused() -> None:
         read_account_domain(b"")
 
 
-def test_init_code_brings_the_owner_to_the_built_in_validator() -> None:
+@pytest.mark.parametrize("modules", [[], [Module(SMART_SESSION, b"\x01sessions")]], ids=["none", "one"])
+def test_init_code_brings_the_owner_and_the_modules(modules: list[Module]) -> None:
     release = RELEASES["1.0.1"]
-    creation = startale_creation(release.factory, OWNER, SALT)
+    creation = startale_creation(release.factory, OWNER, SALT, modules)
     init_data, salt = decode(["bytes", "bytes32"], creation.factory_data[4:])
     bootstrap, call = decode(["address", "bytes"], init_data)
-
-    assert creation.init_code == release.factory + creation.factory_data
-    assert (Address.from_hex(bootstrap), salt) == (BOOTSTRAP, SALT)
-    assert call[:4] == keccak256(b"initWithDefaultValidator(bytes)")[:4]
-    assert decode(["bytes"], call[4:]) == (OWNER,)
-
-
-def test_init_code_can_bring_the_module() -> None:
-    module = Module(SMART_SESSION, b"\x01sessions")
-    creation = startale_creation(RELEASES["1.0.1"].factory, OWNER, SALT, [module])
-    init_data, _ = decode(["bytes", "bytes32"], creation.factory_data[4:])
-    call = decode(["address", "bytes"], init_data)[1]
     arrays = "(address,bytes)[]"
     types = ["bytes", arrays, arrays, "(address,bytes)", arrays, "(uint256,address,bytes)[]"]
     owner, validators, executors, hook, fallbacks, pre_hooks = decode(types, call[4:])
 
     name = f"initWithDefaultValidatorAndOtherModules({','.join(types)})"
+    assert creation.init_code == release.factory + creation.factory_data
+    assert (Address.from_hex(bootstrap), salt) == (BOOTSTRAP, SALT)
     assert call[:4] == keccak256(name.encode())[:4]
-    assert (owner, validators) == (OWNER, ((str(SMART_SESSION).lower(), module.init_data),))
+    assert owner == OWNER
+    assert validators == tuple((str(item.address).lower(), item.init_data) for item in modules)
     assert (executors, hook, fallbacks, pre_hooks) == ((), ("0x" + "00" * 20, b""), (), ())
 
 
