@@ -22,7 +22,9 @@ from agent.smart_sessions.signature import use_signature
 from agent.smart_sessions.worst_case import WorstCase, worst_case
 from tests.attack.sessions import PAYEE, SPENDER
 
-LIMITS = (Gas(300_000), Gas(900_000), Gas(80_000))
+CALL_GAS, VERIFICATION_GAS = Gas(300_000), Gas(900_000)
+PAID_UNUSED = (Gas(80_000), Gas(80_000), Gas(6_000_000))
+"""What an operation declares as pre-verification gas is paid whether used or not."""
 FEE_WEI = 2 * 10**9
 
 
@@ -61,9 +63,10 @@ class Thief:
         calls = [self._call() for _ in range(self.random.choice((1, 1, 1, 1, 2)))]
         if self.random.random() < 0.15:
             calls = [calls[0]] * self.random.randint(2, 4)
-        fee = self.random.choice(self._fees())
-        damage = sum(_amount(call) + call.value_wei for call in calls) * 10**12 + fee
-        return Attempt(self._signed(calls, Wei(fee)), damage)
+        unused = self.random.choice(PAID_UNUSED)
+        fee = self.random.choice(self._fees(CALL_GAS + VERIFICATION_GAS + unused))
+        damage = sum(_amount(call) + call.value_wei for call in calls) * 10**12 + fee * unused // 10**6
+        return Attempt(self._signed(calls, Wei(fee), unused), damage)
 
     def _call(self) -> Call:
         action = self.random.choice(self.session.actions)
@@ -76,12 +79,12 @@ class Thief:
             words = [self.account.address, *words]
         return Call(action.action_target, coin, action.action_target_selector + b"".join(map(_word, words)))
 
-    def _fees(self) -> list[int]:
+    def _fees(self, gas: int) -> list[int]:
         """Return fees per gas: a common one, and those that burn all of the gas limit in few operations."""
         cost_wei = self.worst.gas_wei
         if cost_wei is None:
-            return [FEE_WEI, 10**12]
-        return [FEE_WEI, FEE_WEI, *(cost_wei // sum(LIMITS) // count for count in (1, 2, 3))]
+            return [FEE_WEI, 10**11]
+        return [FEE_WEI, FEE_WEI, *(cost_wei // gas // count for count in (1, 2, 3))]
 
     def _some(self) -> int:
         """Return an amount, most of them at the edge of some limit."""
@@ -94,15 +97,14 @@ class Thief:
                 if amount is not None:
                     yield from (amount, max(0, amount - 1), amount // 2, min(amount + 1, 2**256 - 1))
 
-    def _signed(self, calls: list[Call], fee: Wei) -> UserOperation:
-        call_gas, verification_gas, pre_verification_gas = LIMITS
+    def _signed(self, calls: list[Call], fee: Wei, unused: Gas) -> UserOperation:
         op = UserOperation(
             sender=self.account.address,
             nonce=join_nonce(nonce_key(NEXUS, SMART_SESSION, 0), self.included),
             call_data=encode_execute(calls),
-            call_gas_limit=call_gas,
-            verification_gas_limit=verification_gas,
-            pre_verification_gas=pre_verification_gas,
+            call_gas_limit=CALL_GAS,
+            verification_gas_limit=VERIFICATION_GAS,
+            pre_verification_gas=unused,
             max_fee_per_gas=fee,
             # All of the fee goes to whoever sends the bundle: the thief.
             max_priority_fee_per_gas=fee,
