@@ -99,7 +99,8 @@ def _say_what_next(folder: Path) -> None:
         if Path(sys.argv[0]).name == "sessionkeeper"
         else f"{sys.executable} -m agent"
     )
-    place = shlex.quote(str(folder))
+    here = Path.cwd()
+    place = shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
     say("\nTry next:")
     say(f"  {program} runs list -c {place}")
     say(f"  {program} sessions show newsletter -c {place}")

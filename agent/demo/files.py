@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.demo.calendar import DUE_AT, PERIODS, TIME_ZONE, Month
 from agent.devnet.accounts import SmartAccount, address_of
 from agent.devnet.devnet import Devnet
-from agent.devnet.errors import DevnetError
+from agent.domain.errors import ConfigError
 from agent.domain.units import Address
 
 JOB = "newsletter"
@@ -59,6 +59,13 @@ retry: [1h, 6h]
 """
 
 
+class FolderTaken(ConfigError):
+    """The folder for the demo's files holds files already."""
+
+    code = "folder_not_empty"
+    remedy = "name another folder, or none to get a fresh one"
+
+
 @dataclass(frozen=True, slots=True)
 class DemoFolder:
     """Where the demo's files are."""
@@ -82,10 +89,10 @@ class DemoFolder:
 
 
 def fresh_folder(wanted: Path | None, parent: Path) -> DemoFolder:
-    """Make the folder, or one named after this moment; raise DevnetError when it holds files already."""
+    """Make the folder, or one named after this moment; raise FolderTaken when it holds files already."""
     if wanted is not None:
         if wanted.exists() and (not wanted.is_dir() or any(wanted.iterdir())):
-            raise DevnetError(f"{wanted} is not empty: name another folder")
+            raise FolderTaken(f"{wanted} is not empty")
         wanted.mkdir(parents=True, exist_ok=True)
         return DemoFolder(wanted)
     parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ FUNDS = 100_000_000
 BLOCK_TIME_S = 0.5
 MINED_WITHIN_S = 30.0
 POLL_S = 0.1
+LOG_END = 2_000
 Tell = Callable[[str], None]
 
 
@@ -64,7 +65,7 @@ async def play(wanted: Path | None, environment: Mapping[str, str], tell: Tell) 
         metrics = await _three_months(stage, tell)
         limits = (await stage.agent.answer("sessions", "usage", JOB))["limits"]
         payments = tuple(stage.witness.payments(TIME_ZONE))
-        check(payments, stage.months)
+        check(payments, stage.months, folder.log_file)
         return DemoResult(
             folder=folder.path,
             payments=payments,
@@ -123,9 +124,13 @@ async def _kill_in_flight(stage: Stage, worker: Worker, month: Month, tell: Tell
     state = await worker.until_state(month.name, "sent", "included_ok")
     worker.kill()
     tell(f"{month.name} the worker was killed with -9, its operation {state} and not final")
-    async with asyncio.timeout(MINED_WITHIN_S):
-        while len(stage.witness.payments(TIME_ZONE)) == known:  # noqa: ASYNC110 - a chain gives no event
-            await asyncio.sleep(POLL_S)
+    deadline = time.monotonic() + MINED_WITHIN_S
+    while len(stage.witness.payments(TIME_ZONE)) == known:
+        if time.monotonic() > deadline:
+            raise DemoFailed(
+                f"the chain does not show the payment of {month.name}:\n{worker.program.last_output()}"
+            )
+        await asyncio.sleep(POLL_S)
     tell(f"{month.name} the chain has the payment, and no worker knows it")
 
 
@@ -152,9 +157,10 @@ def page(port: int) -> list[str]:
         connection.close()
 
 
-def check(payments: Sequence[Payment], months: Sequence[Month]) -> None:
-    """Compare what the chain shows with what was promised; raise DemoFailed."""
+def check(payments: Sequence[Payment], months: Sequence[Month], log_file: Path) -> None:
+    """Compare what the chain shows with what was promised; raise DemoFailed with the log's end."""
     seen = [(payment.month, payment.amount) for payment in payments]
     promised = [(month.name, AMOUNT) for month in months]
     if sorted(seen) != sorted(promised):
-        raise DemoFailed(f"the chain shows {seen}, promised was {promised}")
+        last = log_file.read_text(errors="replace")[-LOG_END:]
+        raise DemoFailed(f"the chain shows {seen}, promised was {promised}:\n{last}")
