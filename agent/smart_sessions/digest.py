@@ -43,7 +43,7 @@ _CHAIN = "ChainSession(uint64 chainId,SignedSession session)"
 _MULTI = "MultiChainSession(ChainSession[] sessionsAndChainIds)"
 
 
-MULTI_CHAIN_SESSION = "".join((_MULTI, _ACTION, _CHAIN, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS, _SESSION))
+MULTI_CHAIN_SESSION = f"{_MULTI}{_ACTION}{_CHAIN}{_CONTEXT}{_ERC7739}{_POLICY}{_PERMISSIONS}{_SESSION}"
 """The type the owner signs, as EIP-712 encodes it."""
 
 
