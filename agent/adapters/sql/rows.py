@@ -1,6 +1,7 @@
 """Rows as the drivers give them into records, and records into values as the drivers take them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -51,7 +52,7 @@ def occurrence_from_row(row: Record) -> Occurrence:
         attempt,
         version,
         chain_id,
-        Address(account),
+        address(account),
         STATES.get(held_from),
         code,
         reason,
@@ -114,8 +115,8 @@ def job_from_row(row: Raw) -> JobRow:
     enrolment = Enrolment(
         job_id,
         chain_id,
-        Address(account),
-        Address(entry_point),
+        address(account),
+        address(entry_point),
         number(nonce_key),
         identity,
         definition,
@@ -211,6 +212,10 @@ def entry_values(entry: JournalEntry) -> Values:
 def word(number: int) -> bytes:
     """Write a uint256."""
     return number.to_bytes(32, "big")
+
+
+# The columns hold the right length; checking it again is felt in a burst of thousands.
+address: Callable[[bytes], Address] = partial(bytes.__new__, Address)
 
 
 def number(data: bytes) -> int:
