@@ -18,6 +18,10 @@ class Month:
     name: str
     due_at: Timestamp
 
+    def __str__(self) -> str:
+        shown = datetime.fromtimestamp(self.due_at, ZoneInfo(TIME_ZONE))
+        return f"{shown:%Y-%m-%d %H:%M} {TIME_ZONE}"
+
 
 def coming_months(now: Timestamp) -> tuple[Month, ...]:
     """Return the months that begin after this instant."""

@@ -112,7 +112,7 @@ async def _three_months(stage: Stage, tell: Tell) -> tuple[str, ...]:
 
 async def _pay(stage: Stage, worker: Worker, month: Month, tell: Tell) -> None:
     await chain.move_time_to(stage.devnet, month.due_at)
-    tell(f"{month.name} is due: the chain's clock was moved to {month.due_at}")
+    tell(f"{month.name} is due: the chain's clock was moved to {month}")
     await worker.until_state(month.name, "final_ok")
     tell(f"{month.name} is paid, and final")
 
@@ -120,7 +120,7 @@ async def _pay(stage: Stage, worker: Worker, month: Month, tell: Tell) -> None:
 async def _kill_in_flight(stage: Stage, worker: Worker, month: Month, tell: Tell) -> None:
     known = len(stage.witness.payments(TIME_ZONE))
     await chain.move_time_to(stage.devnet, month.due_at)
-    tell(f"{month.name} is due: the chain's clock was moved to {month.due_at}")
+    tell(f"{month.name} is due: the chain's clock was moved to {month}")
     state = await worker.until_state(month.name, "sent", "included_ok")
     worker.kill()
     tell(f"{month.name} the worker was killed with -9, its operation {state} and not final")

@@ -7,7 +7,7 @@ import pytest
 
 from agent.devnet.accounts import address_of, create_nexus_account, install_and_enable
 from agent.devnet.devnet import Devnet
-from agent.devnet.tokens import mint_usdc, token_balance
+from agent.devnet.tokens import balance_wei, mint_usdc, token_balance
 from tests.acceptance.command import sessionkeeper
 from tests.acceptance.stage import (
     USDC,
@@ -26,10 +26,9 @@ from tests.devnet import a_key
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.mark.parametrize("amount", ["10 USDC", "0.1 ether"])
-async def test_each_period_is_paid_once(devnet: Devnet, tmp_path: Path, amount: str) -> None:
+async def test_each_period_is_paid_once(devnet: Devnet, tmp_path: Path) -> None:
     days = await next_days(devnet, 3)
-    stage = await a_stage(devnet, tmp_path, start=days[0], amount=amount)
+    stage = await a_stage(devnet, tmp_path, start=days[0])
 
     with worker(stage) as running:
         for number, _ in enumerate(days):
@@ -38,6 +37,16 @@ async def test_each_period_is_paid_once(devnet: Devnet, tmp_path: Path, amount: 
 
     assert stage.findings() == []
     assert stage.payments() == 3
+
+
+async def test_ether_is_paid_like_a_token(devnet: Devnet, tmp_path: Path) -> None:
+    (day,) = await next_days(devnet, 1)
+    stage = await a_stage(devnet, tmp_path, start=day, amount="0.1 ether")
+    await move_to(devnet, day)
+    assert await run_once(stage) == 0
+
+    assert stage.findings() == []
+    assert await balance_wei(devnet, stage.payee) == 10**17
 
 
 async def test_once_pays_what_is_due_and_ends(devnet: Devnet, tmp_path: Path) -> None:
