@@ -13,7 +13,7 @@ from agent.domain.cron import trigger
 from agent.domain.local_time import zone
 from agent.domain.p256 import P256Point
 from agent.domain.units import Hash32, bytes_from_hex
-from agent.smart_sessions.lint import RULES
+from agent.smart_sessions.lint_codes import RULE_CODES
 from jobs.fields import mistake, text_field, text_of
 
 _ID = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
@@ -189,7 +189,7 @@ def parse_selector(value: object) -> bytes:
 def parse_rule(value: object) -> str:
     """Read the code of a lint rule."""
     text = text_of(value)
-    if text not in RULES:
+    if text not in RULE_CODES:
         raise mistake("rule_unknown", f"there is no lint rule {text[:20]!r}", "write a code from L01 to L38")
     return text
 

@@ -3,14 +3,18 @@
 import os
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from psycopg import Connection as PostgresConnection
-from psycopg import Cursor
-from psycopg.rows import TupleRow
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from agent.domain.errors import SettingsError, StoreRefused
+
+if TYPE_CHECKING:
+    # SQLAlchemy imports the driver when a PostgreSQL store is opened; most stores are files.
+    from psycopg import Connection as PostgresConnection
+    from psycopg import Cursor
+    from psycopg.rows import TupleRow
 
 BUSY_TIMEOUT_S = 10
 WRITE_LOCK = 0x5E5510
@@ -79,7 +83,7 @@ def postgres_engine(url: URL, *, writes: bool) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _connect(connection: PostgresConnection, _record: object) -> None:
+    def _connect(connection: "PostgresConnection", _record: object) -> None:
         with connection.cursor() as cursor:
             _check_durability(cursor)
             cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
@@ -98,7 +102,7 @@ def postgres_engine(url: URL, *, writes: bool) -> Engine:
     return engine
 
 
-def _check_durability(cursor: Cursor[TupleRow]) -> None:
+def _check_durability(cursor: "Cursor[TupleRow]") -> None:
     for name in ("fsync", "synchronous_commit"):
         setting = cursor.execute(f"SHOW {name}").fetchone()
         if setting == ("off",):

@@ -3,11 +3,14 @@
 import fcntl
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from psycopg import Connection
 from sqlalchemy import Engine, event
 
 from agent.domain.errors import StoreInUse
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 WORKER_LOCK = 0x5E5511
 """PostgreSQL advisory lock of the worker, held by the connection that writes."""
@@ -37,7 +40,7 @@ def lock_with_connection(engine: Engine) -> None:
     """Make every new connection of the engine take the worker's lock, or fail with StoreInUse."""
 
     @event.listens_for(engine, "connect")
-    def _connect(connection: Connection, _record: object) -> None:
+    def _connect(connection: "Connection", _record: object) -> None:
         with connection.cursor() as cursor:
             taken = cursor.execute("SELECT pg_try_advisory_lock(%s)", (WORKER_LOCK,)).fetchone() == (True,)
             owner = None if taken else cursor.execute(_OWNER, (WORKER_LOCK,)).fetchone()

@@ -1,10 +1,10 @@
 """Write back what a batch of commands changed, each kind in one statement."""
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from agent.adapters.journal.claim import Moves
@@ -22,6 +22,9 @@ from agent.adapters.sql.rows import (
     reservation_values,
 )
 from agent.domain.occurrence import Occurrence
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 _UPDATE_OCCURRENCE = update(tables.occurrences).where(tables.occurrences.c.id == bindparam("row_id"))
 _UPDATE_JOB = update(tables.jobs).where(tables.jobs.c.job_id == bindparam("row_id"))
@@ -97,5 +100,9 @@ def _insert_new_occurrence(dialect: str) -> UpdateBase:
     return _insert(tables.occurrences, dialect).on_conflict_do_nothing(index_elements=["job_id", "slot"])
 
 
-def _insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+def _insert(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    if dialect != "postgresql":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
