@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -102,7 +103,8 @@ class Worker:
         scheduler.add_job(self._tick, "interval", seconds=self._tick_s, id="due")
         scheduler.add_job(self._follow_heads, "interval", seconds=self._poll_s, id="heads")
         scheduler.add_job(self._resync, "interval", seconds=RESYNC_S, id="resync")
-        scheduler.add_job(self._observe_gauges, "interval", seconds=GAUGES_S, id="gauges")
+        soon = datetime.now(UTC)
+        scheduler.add_job(self._observe_gauges, "interval", seconds=GAUGES_S, id="gauges", next_run_time=soon)
         return scheduler
 
     async def _tick(self) -> None:
