@@ -11,7 +11,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/cache/hypothesis
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench crash set-up format lock clean
+.PHONY: help demo test check bench crash attack set-up format lock clean
 
 help:
 	@echo 'make demo    a subscription is paid on a local chain, with one kill -9 in the middle'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, lint-imports, unused dependencies'
 	@echo 'make bench   measure against peers, into build/bench.json'
 	@echo 'make crash   a hundred kill -9 at chosen moments; every period is paid exactly once'
+	@echo 'make attack  a thief with the key tries a thousand random sessions; no loss exceeds the number'
 	@echo 'make format  let ruff format and fix'
 	@echo 'make lock    resolve the dependencies anew into requirements/'
 	@echo 'make clean   remove .venv and build/'
@@ -44,6 +45,10 @@ bench: set-up
 crash: SET_UP := --test
 crash: set-up
 	$(VENV)/python -m tests.acceptance.crash --kills 100
+
+attack: SET_UP := --test
+attack: set-up
+	$(VENV)/python -m tests.attack --sessions 1000
 
 set-up:
 	@python=$$(tools/choose-python) && "$$python" tools/set_up.py $(SET_UP)

@@ -1,9 +1,12 @@
 """The state table."""
 
+from pathlib import Path
+
 import pytest
 
 from agent.domain.errors import IllegalTransition
 from agent.domain.states import IN_FLIGHT, TABLE, TERMINAL, Event, State, next_state
+from tests.unit.domain.state_page import state_table
 
 
 def test_no_row_stands_twice() -> None:
@@ -64,3 +67,9 @@ def test_settling_changes_no_state() -> None:
 def test_what_the_table_does_not_list_is_a_bug(state: State, event: Event) -> None:
     with pytest.raises(IllegalTransition):
         next_state(state, event)
+
+
+def test_the_documents_show_the_table_of_the_code() -> None:
+    page = Path(__file__).parents[3] / "docs" / "exactly-once.md"
+
+    assert state_table() in page.read_text()
