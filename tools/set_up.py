@@ -42,6 +42,10 @@ def main() -> None:
     if arguments.test:
         fetch_promtool()
     fetch_artifacts()
+    if arguments.test or arguments.bench:
+        compile_morpho()
+    if arguments.test:
+        fetch_sdks()
 
 
 def make_venv() -> None:
@@ -122,6 +126,20 @@ def fetch_artifacts() -> None:
     done = subprocess.run([venv_python(), "-m", "agent.devnet.setup"], check=False)
     if done.returncode:
         raise SystemExit("The set-up of the devnet's artifacts failed (see above).")
+
+
+def compile_morpho() -> None:
+    """Let the devnet compile the one protocol that comes as source; it prints its own progress."""
+    done = subprocess.run([venv_python(), "-m", "agent.devnet.defi.morpho_build"], check=False)
+    if done.returncode:
+        raise SystemExit("The set-up of Morpho Blue failed (see above).")
+
+
+def fetch_sdks() -> None:
+    """Let the parity tests fetch the SDKs they compare with; they print their own progress."""
+    done = subprocess.run([venv_python(), "-m", "tests.parity.sdks"], check=False)
+    if done.returncode:
+        raise SystemExit("The set-up of the SDKs for the parity tests failed (see above).")
 
 
 def install(log: str, *arguments: str) -> None:
