@@ -3,12 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from agent.erc4337.aa_codes import AA_CODES, AACode, Action
 from agent.erc4337.inner_errors import InnerError, inner_error
 
 _MESSAGE = re.compile(r"\b(AA\d\d)\b:?\s*([^\n]*)")
 _HEX = re.compile(r"\b0x((?:[0-9a-fA-F]{2})*)\b")
-_UNKNOWN = AACode("", "not in the table", Action.HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +17,6 @@ class EntryPointError:
     text: str
     inner: InnerError | None = None
     op_index: int | None = None
-
-    @property
-    def known(self) -> AACode:
-        """The row of the AA table."""
-        return AA_CODES.get(self.code, _UNKNOWN)
-
-    @property
-    def action(self) -> Action:
-        """What to do: the inner error decides where there is one."""
-        return self.inner.action if self.inner and self.inner.name else self.known.action
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}" + (f": {self.inner}" if self.inner else "")

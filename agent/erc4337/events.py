@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from agent.domain.units import Address, Gas, Hash32, Wei
 
+BEFORE_EXECUTION = Hash32.from_hex("0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972")
+"""The validation of all operations of the bundle ends here."""
 USER_OPERATION_EVENT = Hash32.from_hex("0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f")
 USER_OPERATION_REVERT_REASON = Hash32.from_hex(
     "0x1c4fada7374c0a9ee8841fc38afe82932dc0f8e69012e927f061a8bae611a201"

@@ -18,6 +18,8 @@ COMPUTE_ADDRESS = keccak256(b"computeAccountAddress(bytes,bytes32)")[:4]
 _KERNEL_ADDRESS = keccak256(b"getAddress(bytes,bytes32)")[:4]
 _NEXUS_TYPES = ["address", "bytes", "address", "address[]", "uint8"]
 _NEXUS_INIT = keccak256(b"initNexusWithSingleValidator(address,bytes,address,address[],uint8)")[:4]
+_NEXUS_ALL_TYPES = [MODULES, MODULES, "(address,bytes)", MODULES, "address", "address[]", "uint8"]
+_NEXUS_ALL_INIT = keccak256(f"initNexus({','.join(_NEXUS_ALL_TYPES)})".encode())[:4]
 _KERNEL_TYPES = ["bytes21", "address", "bytes", "bytes", "bytes[]"]
 _KERNEL_INIT = keccak256(b"initialize(bytes21,address,bytes,bytes,bytes[])")[:4]
 _KERNEL_VALIDATOR = b"\x01"
@@ -57,16 +59,30 @@ class Creation:
         return Call(self.factory, Wei(0), self.factory_data)
 
 
-def nexus_creation(factory: Address, bootstrap: Address, owner: Module, salt: Hash32) -> Creation:
-    """Return a Nexus account whose first validator is its owner's; no module registry."""
-    values = [owner.address, owner.init_data, ZERO_ADDRESS, [], 0]
-    init_data = encode(["address", "bytes"], [bootstrap, _NEXUS_INIT + encode(_NEXUS_TYPES, values)])
+def nexus_creation(
+    factory: Address, bootstrap: Address, owner: Module, salt: Hash32, validators: Sequence[Module] = ()
+) -> Creation:
+    """Return a Nexus account whose first validator is its owner's; no module registry.
+
+    With further `validators` the account has another address.
+    """
+    if validators:
+        modules = [item.as_tuple for item in (owner, *validators)]
+        call = _NEXUS_ALL_INIT + encode(_NEXUS_ALL_TYPES, [modules, [], _NO_MODULE, [], ZERO_ADDRESS, [], 0])
+    else:
+        call = _NEXUS_INIT + encode(_NEXUS_TYPES, [owner.address, owner.init_data, ZERO_ADDRESS, [], 0])
+    init_data = encode(["address", "bytes"], [bootstrap, call])
     return created_by(factory, COMPUTE_ADDRESS, init_data, salt)
 
 
-def kernel_creation(factory: Address, owner: Module, salt: Hash32) -> Creation:
-    """Return a Kernel account whose root validator is its owner's; without a hook."""
-    values = [_KERNEL_VALIDATOR + owner.address, NO_HOOK, owner.init_data, b"", []]
+def kernel_creation(
+    factory: Address, owner: Module, salt: Hash32, init_config: Sequence[bytes] = ()
+) -> Creation:
+    """Return a Kernel account whose root validator is its owner's; without a hook.
+
+    `init_config` are calls that the account makes to itself at its creation; they give it another address.
+    """
+    values = [_KERNEL_VALIDATOR + owner.address, NO_HOOK, owner.init_data, b"", list(init_config)]
     return created_by(factory, _KERNEL_ADDRESS, _KERNEL_INIT + encode(_KERNEL_TYPES, values), salt)
 
 

@@ -14,7 +14,8 @@ from agent.erc7579.modules import Module
 BOOTSTRAP = Address.parse("0x000000552A5fAe3Db7a8F3917C435448F49BA6a9")
 _INIT_TYPES = ["bytes", MODULES, MODULES, "(address,bytes)", MODULES, "(uint256,address,bytes)[]"]
 _INIT = keccak256(f"initWithDefaultValidatorAndOtherModules({','.join(_INIT_TYPES)})".encode())[:4]
-_NO_HOOK = (ZERO_ADDRESS, b"")
+# The SDK's empty hook has a word of data, and the account's address comes of every byte.
+_NO_HOOK = (ZERO_ADDRESS, bytes(32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ _SESSION = (
 )
 _CHAIN = "ChainSession(uint64 chainId,SignedSession session)"
 _MULTI = "MultiChainSession(ChainSession[] sessionsAndChainIds)"
+DOMAIN_TYPE = "EIP712Domain(string name,string version)"
+DOMAIN_NAME, DOMAIN_VERSION = "SmartSession", "1"
 
 
 MULTI_CHAIN_SESSION = f"{_MULTI}{_ACTION}{_CHAIN}{_CONTEXT}{_ERC7739}{_POLICY}{_PERMISSIONS}{_SESSION}"
@@ -61,9 +63,11 @@ TYPEHASHES = {
     "SESS": _typehash(_SESSION, _ACTION, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS),
     "CHAIN": _typehash(_CHAIN, _ACTION, _CONTEXT, _ERC7739, _POLICY, _PERMISSIONS, _SESSION),
     "MULTI": _typehash(MULTI_CHAIN_SESSION),
-    "DOMAIN": _typehash("EIP712Domain(string name,string version)"),
+    "DOMAIN": _typehash(DOMAIN_TYPE),
 }
-DOMAIN_SEPARATOR = keccak256(TYPEHASHES["DOMAIN"] + keccak256(b"SmartSession") + keccak256(b"1"))
+DOMAIN_SEPARATOR = keccak256(
+    TYPEHASHES["DOMAIN"] + keccak256(DOMAIN_NAME.encode()) + keccak256(DOMAIN_VERSION.encode())
+)
 """Neither chain nor contract is in it: both are in the signed message."""
 
 
@@ -90,8 +94,8 @@ def permissions_hash(session: Session, mode: Mode) -> Hash32:
     return Hash32(
         keccak256(
             TYPEHASHES["PERM"]
-            + _flag(_has_action(session, FALLBACK_SELECTOR))
-            + _flag(_has_action(session, ADMIN_SELECTOR))
+            + _flag(permits_generic_policy(session))
+            + _flag(permits_admin_access(session))
             + _flag(mode is Mode.UNSAFE_ENABLE)
             + _flag(session.permit_erc4337_paymaster)
             + _policies(session.user_op_policies)
@@ -102,13 +106,28 @@ def permissions_hash(session: Session, mode: Mode) -> Hash32:
 
 
 def multichain_digest(digests: Sequence[ChainDigest]) -> Hash32:
-    """Return the hash the owner signs once for sessions on all these chains."""
-    return Hash32(keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + multichain_hash(digests)))
+    """Return the hash the owner signs once for sessions on all these chains (EIP-712 of SmartSession)."""
+    return Hash32(keccak256(multichain_preimage(digests)))
+
+
+def multichain_preimage(digests: Sequence[ChainDigest]) -> bytes:
+    """Return the 66 bytes whose hash that is."""
+    return b"\x19\x01" + DOMAIN_SEPARATOR + multichain_hash(digests)
 
 
 def multichain_hash(digests: Sequence[ChainDigest]) -> Hash32:
     """Return hashStruct(MultiChainSession), the message without its domain."""
     return Hash32(keccak256(TYPEHASHES["MULTI"] + _array(_chain_session(item) for item in digests)))
+
+
+def permits_generic_policy(session: Session) -> bool:
+    """Say whether some policies guard every call that has no action of its own."""
+    return _has_action(session, FALLBACK_SELECTOR)
+
+
+def permits_admin_access(session: Session) -> bool:
+    """Say whether the session's key may call SmartSession itself."""
+    return _has_action(session, ADMIN_SELECTOR)
 
 
 def _chain_session(item: ChainDigest) -> bytes:

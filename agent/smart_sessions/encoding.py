@@ -10,7 +10,8 @@ from agent.domain.units import Address, Hash32
 
 POLICY_TYPE = "(address,bytes)"
 ACTION_TYPE = f"(bytes4,address,{POLICY_TYPE}[])"
-ERC7739_TYPE = f"((bytes32,string[])[],{POLICY_TYPE}[])"
+CONTEXT_TYPE = "(bytes32,string[])"
+ERC7739_TYPE = f"({CONTEXT_TYPE}[],{POLICY_TYPE}[])"
 SESSION_TYPE = f"(address,bytes,bytes32,{POLICY_TYPE}[],{ERC7739_TYPE},{ACTION_TYPE}[],bool)"
 
 ENABLE_SESSIONS = bytes.fromhex("21712407")
@@ -20,6 +21,8 @@ DISABLE_USER_OP_POLICIES = bytes.fromhex("d056b06d")
 ENABLE_ACTION_POLICIES = bytes.fromhex("4e33ad2e")
 DISABLE_ACTION_POLICIES = bytes.fromhex("6e79eee0")
 DISABLE_ACTION_ID = bytes.fromhex("96e72962")
+ENABLE_ERC1271_POLICIES = bytes.fromhex("f5297b77")
+DISABLE_ERC1271_POLICIES = bytes.fromhex("02a1a4cd")
 SET_PERMIT_PAYMASTER = bytes.fromhex("2e644d8d")
 REVOKE_ENABLE_SIGNATURE = bytes.fromhex("f9b80369")
 
@@ -31,10 +34,7 @@ def session_tuple(session: Session) -> tuple[Any, ...]:
         session.session_validator_init_data,
         session.salt,
         policy_tuples(session.user_op_policies),
-        (
-            [(item.app_domain_separator, item.content_names) for item in _contexts(session)],
-            policy_tuples(session.erc7739_policies.erc1271_policies),
-        ),
+        erc7739_tuple(session.erc7739_policies),
         action_tuples(session.actions),
         session.permit_erc4337_paymaster,
     )
@@ -53,14 +53,24 @@ def action_tuples(actions: Iterable[ActionData]) -> list[tuple[Any, ...]]:
     ]
 
 
+def erc7739_tuple(data: ERC7739Data) -> tuple[Any, ...]:
+    """Return ERC-1271 rights as the ABI encoder takes them."""
+    return _context_tuples(data.allowed_erc7739_content), policy_tuples(data.erc1271_policies)
+
+
 def encode_session(session: Session) -> bytes:
-    """Return abi.encode(session), the exact bytes to keep."""
+    """Return abi.encode(session) of SmartSession's struct `Session`, the exact bytes to keep."""
     return encode([SESSION_TYPE], [session_tuple(session)])
 
 
 def decode_session(data: bytes) -> Session:
     """Read abi.encode(session); raise eth_abi.DecodingError when it is not one."""
     (fields,) = decode([SESSION_TYPE], data)
+    return session_from_tuple(fields)
+
+
+def session_from_tuple(fields: tuple[Any, ...]) -> Session:
+    """Read the session that the ABI decoder gives as a tuple."""
     validator, init_data, salt, user_op_policies, (contexts, erc1271), actions, permit_paymaster = fields
     return Session(
         session_validator=_address(validator),
@@ -80,63 +90,83 @@ def decode_session(data: bytes) -> Session:
 
 
 def enable_sessions_call(sessions: Sequence[Session]) -> bytes:
-    """Encode `enableSessions`. On a live permission id it adds: old policies and actions stay in force."""
+    """Encode `enableSessions` of SmartSession.
+
+    On a live permission id it adds: old policies and actions stay in force, and counters start anew.
+    """
     return ENABLE_SESSIONS + encode([SESSION_TYPE + "[]"], [[session_tuple(item) for item in sessions]])
 
 
 def install_data(sessions: Sequence[Session]) -> bytes:
-    """Encode the init data with which installing SmartSession enables sessions at once."""
+    """Encode the init data with which installing SmartSession (ERC-7579) enables sessions at once."""
     return b"\x01" + encode([SESSION_TYPE + "[]"], [[session_tuple(item) for item in sessions]])
 
 
 def remove_session_call(permission: Hash32) -> bytes:
-    """Encode `removeSession`, the only call that clears every policy and action."""
+    """Encode `removeSession` of SmartSession, the only call that clears every policy and action."""
     return REMOVE_SESSION + permission
 
 
 def enable_user_op_policies_call(permission: Hash32, policies: Iterable[PolicyData]) -> bytes:
-    """Encode `enableUserOpPolicies`."""
+    """Encode `enableUserOpPolicies` of SmartSession."""
     return ENABLE_USER_OP_POLICIES + encode(
         ["bytes32", POLICY_TYPE + "[]"], [permission, policy_tuples(policies)]
     )
 
 
 def disable_user_op_policies_call(permission: Hash32, policies: Sequence[Address]) -> bytes:
-    """Encode `disableUserOpPolicies`."""
+    """Encode `disableUserOpPolicies` of SmartSession."""
     return DISABLE_USER_OP_POLICIES + encode(["bytes32", "address[]"], [permission, policies])
 
 
 def enable_action_policies_call(permission: Hash32, actions: Iterable[ActionData]) -> bytes:
-    """Encode `enableActionPolicies`."""
+    """Encode `enableActionPolicies` of SmartSession."""
     return ENABLE_ACTION_POLICIES + encode(
         ["bytes32", ACTION_TYPE + "[]"], [permission, action_tuples(actions)]
     )
 
 
 def disable_action_policies_call(permission: Hash32, action: Hash32, policies: Sequence[Address]) -> bytes:
-    """Encode `disableActionPolicies`."""
+    """Encode `disableActionPolicies` of SmartSession; `action` is an action id."""
     return DISABLE_ACTION_POLICIES + encode(
         ["bytes32", "bytes32", "address[]"], [permission, action, policies]
     )
 
 
 def disable_action_call(permission: Hash32, action: Hash32) -> bytes:
-    """Encode `disableActionId`."""
+    """Encode `disableActionId` of SmartSession; `action` is an action id."""
     return DISABLE_ACTION_ID + permission + action
 
 
+def enable_erc1271_policies_call(permission: Hash32, data: ERC7739Data) -> bytes:
+    """Encode `enableERC1271Policies` of SmartSession.
+
+    It lets the key sign off chain (ERC-1271), which no action policy sees.
+    """
+    return ENABLE_ERC1271_POLICIES + encode(["bytes32", ERC7739_TYPE], [permission, erc7739_tuple(data)])
+
+
+def disable_erc1271_policies_call(
+    permission: Hash32, policies: Sequence[Address], contents: Sequence[ERC7739Context]
+) -> bytes:
+    """Encode `disableERC1271Policies` of SmartSession."""
+    return DISABLE_ERC1271_POLICIES + encode(
+        ["bytes32", "address[]", f"{CONTEXT_TYPE}[]"], [permission, policies, _context_tuples(contents)]
+    )
+
+
 def permit_paymaster_call(permission: Hash32, *, permit: bool) -> bytes:
-    """Encode `setPermit4337Paymaster`."""
+    """Encode `setPermit4337Paymaster` of SmartSession."""
     return SET_PERMIT_PAYMASTER + permission + int(permit).to_bytes(32, "big")
 
 
 def revoke_enable_signature_call(permission: Hash32) -> bytes:
-    """Encode `revokeEnableSignature`: the account makes an unused enable signature void."""
+    """Encode `revokeEnableSignature` of SmartSession: the account makes an unused enable signature void."""
     return REVOKE_ENABLE_SIGNATURE + permission
 
 
-def _contexts(session: Session) -> tuple[ERC7739Context, ...]:
-    return session.erc7739_policies.allowed_erc7739_content
+def _context_tuples(contexts: Iterable[ERC7739Context]) -> list[tuple[Any, ...]]:
+    return [(item.app_domain_separator, item.content_names) for item in contexts]
 
 
 def _policies(rows: Iterable[tuple[str, bytes]]) -> tuple[PolicyData, ...]:

@@ -52,9 +52,16 @@ class Frame:
 class Execution:
     """One call as the contract decodes it."""
 
-    target: Address
+    target_word: int
     value: int
     data: bytes
+
+    @property
+    def target(self) -> Address:
+        """Its address; raise Revert for a word that holds more, once the calls before it were asked about."""
+        if self.target_word >> 160:
+            raise Revert
+        return Address(self.target_word.to_bytes(20, "big"))
 
 
 def framed(op: PackedUserOperation) -> Frame:
@@ -95,7 +102,9 @@ def _single(frame: Frame, start: int, length: int) -> Execution:
     if length < 52:
         raise Revert
     return Execution(
-        Address(frame.bytes_at(start, 20)), frame.word(start + 20), frame.bytes_at(start + 52, length - 52)
+        int.from_bytes(frame.bytes_at(start, 20), "big"),
+        frame.word(start + 20),
+        frame.bytes_at(start + 52, length - 52),
     )
 
 
@@ -118,10 +127,7 @@ def _execution(frame: Frame, pointers: int, index: int, end: int) -> Execution:
     size = frame.word(data)
     if (size | pointer | data_pointer) >> 64 or call + 64 > end or data + size > end:
         raise Revert(DECODING_ERROR)
-    target = frame.word(call) & (1 << 160) - 1
-    return Execution(
-        Address(target.to_bytes(20, "big")), frame.word(call + 32), frame.bytes_at(data + 32, size)
-    )
+    return Execution(frame.word(call), frame.word(call + 32), frame.bytes_at(data + 32, size))
 
 
 def called_values(frame: Frame) -> tuple[int, ...]:

@@ -61,17 +61,36 @@ class Counters:
     """Policies in force whose counters gave no usable answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _KnownPolicy:
+    """A policy in one list whose counters the agent can read."""
+
+    place: PolicyPlace
+    slot: Slot
+    init_data: bytes
+    views: int
+    """How many answers it is read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked of a grant, and what the answers are of, in that order."""
+
+    reads: tuple[Call, ...]
+    guards: tuple[tuple[Guard, tuple[_KnownPolicy, ...]], ...]
+
+
 Answer = bytes | None
 """What a read returned; None when it failed."""
 
 
 def reads(grant: Grant) -> tuple[Call, ...]:
-    """Return the reads that `counters` needs, all to be made at one block."""
-    return tuple(_reads(grant))
+    """Return the reads of SmartSession and its policies that `counters` needs, to be made at one block."""
+    return _plan(grant).reads
 
 
 def counters(grant: Grant, answers: Sequence[Answer]) -> Counters:
-    """Read the answers to `reads(grant)`, in their order."""
+    """Read what SmartSession and its policies answered to `reads(grant)`, in their order."""
     stream = iter(answers)
     if int.from_bytes(next(stream) or b"", "big") != 1:
         return Counters(enabled=False)
@@ -83,16 +102,37 @@ def counters(grant: Grant, answers: Sequence[Answer]) -> Counters:
     state = AccountState({grant.permission_id: session})
     foreign: list[PolicyPlace] = []
     unreadable: list[PolicyPlace] = []
-    for guard in guards(grant):
+    for guard, known in _plan(grant).guards:
         listed = _listed(next(stream))
         if guard.action is None:
             session.user_op_policies = listed
         else:
             session.actions[guard.action] = listed
         foreign += (PolicyPlace(p, guard.config_id) for p in listed if p not in guard.init_data)
-        unread = _read_states(grant, guard, stream, state)
+        unread = _read_states(known, stream, state)
         unreadable += (place for place in unread if place.policy in listed)
     return Counters(enabled=True, state=state, foreign=tuple(foreign), unreadable=tuple(unreadable))
+
+
+def as_granted(grant: Grant) -> Counters:
+    """Return what the chain would say right after the grant: nothing used; raise Revert where it cannot be.
+
+    Policies that the agent does not know have no state.
+    """
+    granted = grant.session
+    session = SessionState(
+        granted.session_validator, granted.session_validator_init_data, granted.permit_erc4337_paymaster
+    )
+    state = AccountState({grant.permission_id: session})
+    for guard in guards(grant):
+        if guard.action is None:
+            session.user_op_policies = list(guard.init_data)
+        else:
+            session.actions[guard.action] = list(guard.init_data)
+        slot = slot_of(grant, guard.config_id)
+        for policy, init_data in _known(guard):
+            state.policies[policy, guard.config_id] = POLICIES[policy].initialized(slot, init_data, None)
+    return Counters(enabled=True, state=state)
 
 
 @lru_cache(maxsize=4096)
@@ -124,30 +164,36 @@ def _init_data(policies: Sequence[PolicyData]) -> dict[Address, bytes]:
     return {item.policy: item.init_data for item in policies}
 
 
-def _reads(grant: Grant) -> Iterator[Call]:
+@lru_cache(maxsize=4096)
+def _plan(grant: Grant) -> _Plan:
+    """Return what to ask of a grant: the same at every block, so it is put together once."""
     account, permission = grant.account, grant.permission_id
-    yield _read(grant.smart_session, is_permission_enabled_call(permission, account))
+    calls = [_read(grant.smart_session, is_permission_enabled_call(permission, account))]
+    planned: list[tuple[Guard, tuple[_KnownPolicy, ...]]] = []
     for guard in guards(grant):
         if guard.action is None:
-            yield _read(grant.smart_session, user_op_policies_call(account, permission))
+            calls.append(_read(grant.smart_session, user_op_policies_call(account, permission)))
         else:
-            yield _read(grant.smart_session, action_policies_call(account, permission, guard.action))
+            calls.append(_read(grant.smart_session, action_policies_call(account, permission, guard.action)))
+        slot, known = slot_of(grant, guard.config_id), list[_KnownPolicy]()
         for policy, init_data in _known(guard):
-            for view in POLICIES[policy].views(slot_of(grant, guard.config_id), init_data):
-                yield _read(view.target, view.data)
+            views = POLICIES[policy].views(slot, init_data)
+            calls += (_read(view.target, view.data) for view in views)
+            known.append(_KnownPolicy(PolicyPlace(policy, guard.config_id), slot, init_data, len(views)))
+        planned.append((guard, tuple(known)))
+    return _Plan(tuple(calls), tuple(planned))
 
 
 def _read_states(
-    grant: Grant, guard: Guard, stream: Iterator[Answer], state: AccountState
+    known: Sequence[_KnownPolicy], stream: Iterator[Answer], state: AccountState
 ) -> Iterator[PolicyPlace]:
-    slot = slot_of(grant, guard.config_id)
-    for address, init_data in _known(guard):
-        policy = POLICIES[address]
-        answers = [next(stream) for _ in policy.views(slot, init_data)]
+    for one in known:
+        policy, config_id = one.place.policy, one.place.config_id
+        answers = [next(stream) for _ in range(one.views)]
         try:
-            state.policies[address, guard.config_id] = policy.state_from(slot, init_data, answers)
+            state.policies[policy, config_id] = POLICIES[policy].state_from(one.slot, one.init_data, answers)
         except (ValueError, Revert):
-            yield PolicyPlace(address, guard.config_id)
+            yield one.place
 
 
 def _known(guard: Guard) -> Iterator[tuple[Address, bytes]]:

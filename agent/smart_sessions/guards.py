@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from agent.domain.session import ActionData, PolicyData, Selector, Session
@@ -56,6 +57,7 @@ _DECODERS: dict[Address, Callable[[bytes], Config]] = {
     usage_limit.ADDRESS: usage_limit.decode,
     value_limit.ADDRESS: value_limit.decode,
 }
+AMOUNT_OFFSETS = {TRANSFER: 32, APPROVE: 32, INCREASE_ALLOWANCE: 32, TRANSFER_FROM: 64}
 RECIPIENT_OFFSETS = {TRANSFER: 0, APPROVE: 0, INCREASE_ALLOWANCE: 0, TRANSFER_FROM: 32}
 MAX_DEPTH = 8
 """Of a tree of rules: what lies deeper is taken to bound nothing."""
@@ -153,7 +155,7 @@ def _guards(policies: Iterable[PolicyData]) -> Guards:
     found: dict[type, Config] = {}
     strangers = []
     for policy, init_data in last.items():
-        config = _decoded(policy, init_data)
+        config = _understood(policy, init_data)
         if config is not None:
             found[type(config)] = config
         elif policy not in _SILENT:
@@ -171,12 +173,17 @@ def _guards(policies: Iterable[PolicyData]) -> Guards:
     )
 
 
-def _decoded(policy: Address, init_data: bytes) -> Config | None:
+# Sessions are looked at more than once, and those of one template hold much the same bytes.
+@lru_cache(maxsize=256)
+def decoded(policy: Address, init_data: bytes) -> Config | None:
+    """Return what a policy says, None where it is not known; raise ValueError for bytes that say nothing."""
     decoder = _DECODERS.get(policy)
-    if decoder is None:
-        return None
+    return None if decoder is None else decoder(init_data)
+
+
+def _understood(policy: Address, init_data: bytes) -> Config | None:
     try:
-        return decoder(init_data)
+        return decoded(policy, init_data)
     except ValueError:
         return None
 

@@ -15,7 +15,10 @@ _ADDRESS_PADDING = bytes(12)
 
 
 def permission_id(session: Session) -> Hash32:
-    """Return keccak256(abi.encode(validator, its init data, salt)); policies are not in it."""
+    """Return the permission id of a session (IdLib of Smart Sessions).
+
+    keccak256(abi.encode(validator, its init data, salt)): policies and actions are not in it.
+    """
     return permission_id_of(session.session_validator, session.session_validator_init_data, session.salt)
 
 
@@ -40,7 +43,7 @@ def permission_id_of(validator: Address, init_data: bytes, salt: Hash32) -> Hash
 
 
 def action_id(target: Address, selector: bytes) -> Hash32:
-    """Return keccak256(target ‖ selector)."""
+    """Return keccak256(target ‖ selector), 20 and 4 bytes (IdLib of Smart Sessions)."""
     return Hash32(keccak256(target + selector))
 
 
@@ -50,12 +53,12 @@ def called_selector(data: bytes) -> bytes:
 
 
 def user_op_config_id(account: Address, permission: Hash32) -> Hash32:
-    """Return the config id of the session's policies on whole operations."""
+    """Return the config id of the session's policies on whole operations (IdLib of Smart Sessions)."""
     return Hash32(keccak256(account + permission))
 
 
 def action_config_id(account: Address, permission: Hash32, action: Hash32) -> Hash32:
-    """Return the config id of the policies on one action."""
+    """Return the config id of the policies on one action (IdLib of Smart Sessions)."""
     return Hash32(keccak256(account + keccak256(permission + action)))
 
 

@@ -9,8 +9,10 @@ from agent.domain.user_operation import UserOperation
 from agent.erc4337.packing import packed
 from agent.smart_sessions.execution_shape import Frame
 from agent.smart_sessions.grant import Counters, Grant, PolicyPlace, guards
+from agent.smart_sessions.guards import AMOUNT_OFFSETS, RECIPIENT_OFFSETS
+from agent.smart_sessions.ids import called_selector
 from agent.smart_sessions.policies import POLICIES
-from agent.smart_sessions.policies.policy import Charge, OperationFacts, Part, Refused
+from agent.smart_sessions.policies.policy import MALFORMED, ActionCall, Charge, OperationFacts, Part, Refused
 from agent.smart_sessions.policies.time_frame import TimeFrame
 from agent.smart_sessions.reverts import Revert
 from agent.smart_sessions.state import AccountState
@@ -29,7 +31,7 @@ class _Limit:
 def preflight(
     grant: Grant, counters: Counters, reserved: Mapping[str, int], op: UserOperation, at: Timestamp
 ) -> Verdict:
-    """Return what the operation may use of each limit at worst, or every reason against it.
+    """Decide as `validateUserOp` of SmartSession would: what may be used of each limit at worst, or why not.
 
     `reserved` is what other operations in flight may still use, by limit key; `at` is a block's timestamp.
     The signature is not looked at.
@@ -43,8 +45,9 @@ def preflight(
     try:
         walk.operation(OperationFacts(packed(op), Frame.of(op.call_data), _WORST_BASE_FEE))
     except Revert:
-        violations.append(Violation("malformed_call_data", "build the operation anew"))
-    violations += (violation for complaint in complaints for violation in _violations(complaint))
+        violations.append(Violation("malformed_call_data", MALFORMED))
+    told = _Told(grant, counters.state, reserved)
+    violations += (violation for complaint in complaints for violation in told.violations(complaint))
     violations += _window_violations(walk, at)
     if violations:
         return Blocked(tuple(dict.fromkeys(violations)))
@@ -52,7 +55,7 @@ def preflight(
 
 
 def limits(grant: Grant, counters: Counters) -> tuple[LimitUse, ...]:
-    """Return every counter of the session as the chain has it."""
+    """Return every counter that the policies' contracts keep for the session, as the chain has it."""
     return tuple(
         LimitUse(limit.key, limit.part.limit, limit.part.used, limit.part.unit)
         for limit in _limits(grant, counters.state)
@@ -60,7 +63,7 @@ def limits(grant: Grant, counters: Counters) -> tuple[LimitUse, ...]:
 
 
 def earliest_expiry(grant: Grant, counters: Counters) -> Timestamp | None:
-    """Return when the first time frame of the session ends; None when none does."""
+    """Return when the first TimeFramePolicy of the session ends, in seconds; None when none does."""
     states = (counters.state.policies[place] for place in _in_force(grant, counters.state))
     ends = [state.valid_until for state in states if isinstance(state, TimeFrame) and state.valid_until]
     return min(ends, default=None)
@@ -99,7 +102,7 @@ def _state_violations(counters: Counters) -> Iterator[Violation]:
     if not counters.enabled:
         yield Violation("session_not_enabled", "ask the owner to grant the session: sessions grant")
         return
-    remedy = "the session on chain is not the one in the file: ask the owner to remove it and grant it anew"
+    remedy = "the session on chain is not the one in the file: let the owner remove it and grant it anew"
     yield from (_at_place("session_changed", remedy, place) for place in counters.foreign)
     remedy = "its counters could not be read: check the RPC node and the policy's address"
     yield from (_at_place("policy_unreadable", remedy, place) for place in counters.unreadable)
@@ -117,34 +120,77 @@ def _policies(state: AccountState) -> Iterator[Address]:
 
 
 def _at_place(code: str, remedy: str, place: PolicyPlace) -> Violation:
-    return Violation(code, remedy, place.policy, place.config_id)
+    rule = POLICIES[place.policy].name if place.policy in POLICIES else ""
+    return Violation(code, remedy, place.policy, place.config_id, rule=rule)
 
 
-def _violations(complaint: Complaint) -> Iterable[Violation]:
-    refused = complaint.refused
-    return (_violation(item, complaint) for item in (refused, *refused.further))
+class _Told:
+    """Tells complaints with what the chain and the reservations say of the counter."""
+
+    def __init__(self, grant: Grant, state: AccountState, reserved: Mapping[str, int]) -> None:
+        limits_in_force = _limits(grant, state)
+        self._limits = {
+            (item.key.policy, item.key.config_id, item.part.name): item for item in limits_in_force
+        }
+        self._reserved = reserved
+
+    def violations(self, complaint: Complaint) -> Iterable[Violation]:
+        refused = complaint.refused
+        return (self._violation(item, complaint) for item in (refused, *refused.further))
+
+    def _violation(self, refused: Refused, complaint: Complaint) -> Violation:
+        policy, config, call = complaint.policy, complaint.config_id, complaint.call
+        known = None
+        if policy is not None and config is not None and not refused.relation:
+            known = self._limits.get((policy, config, refused.part))
+        return Violation(
+            refused.code,
+            refused.remedy,
+            policy,
+            config,
+            refused.part,
+            refused.asked,
+            refused.left,
+            rule=POLICIES[policy].name if policy in POLICIES else "",
+            target=call.target if call else None,
+            selector=called_selector(call.data) if call else b"",
+            unit=_unit(refused, call, known),
+            relation=refused.relation,
+            limit=known.part.limit if known else None,
+            used=known.part.used if known else 0,
+            reserved=self._reserved.get(str(known.key), 0) if known else 0,
+        )
 
 
-def _violation(refused: Refused, complaint: Complaint) -> Violation:
-    return Violation(
-        refused.code,
-        refused.remedy,
-        complaint.policy,
-        complaint.config_id,
-        refused.part,
-        refused.asked,
-        refused.left,
-    )
+def _unit(refused: Refused, call: ActionCall | None, known: _Limit | None) -> str:
+    if call is not None and refused.offset is not None:
+        if refused.offset == RECIPIENT_OFFSETS.get(called_selector(call.data)):
+            return "address"
+        if refused.offset == AMOUNT_OFFSETS.get(called_selector(call.data)):
+            return "token"
+    if known is not None:
+        return known.part.unit
+    return "" if refused.asked is None else _UNITS.get(refused.code, "argument")
+
+
+_UNITS = {"value_per_use": "wei", "value_not_allowed": "wei", "spending_limit": "token"}
 
 
 def _window_violations(walk: Walk, at: Timestamp) -> Iterator[Violation]:
     for policy, config, window in walk.windows:
         if window.valid_until < at:
-            remedy = "the session has expired: ask the owner for a new one"
-            yield Violation("session_expired", remedy, policy, config, "", at, window.valid_until)
+            remedy = "ask the owner for a session that lasts longer: sessions new"
+            yield _window_violation("session_expired", remedy, policy, config, at, window.valid_until)
         if window.valid_after > at:
-            remedy = "the session has not started: wait until its time frame begins"
-            yield Violation("session_not_started", remedy, policy, config, "", at, window.valid_after)
+            remedy = "wait until its time frame begins"
+            yield _window_violation("session_not_started", remedy, policy, config, at, window.valid_after)
+
+
+def _window_violation(
+    code: str, remedy: str, policy: Address, config: Hash32, at: int, bound: int
+) -> Violation:
+    rule = POLICIES[policy].name
+    return Violation(code, remedy, policy, config, "", at, bound, rule=rule, unit="time")
 
 
 def _consumption(grant: Grant, counters: Counters, walk: Walk) -> tuple[Consumption, ...]:

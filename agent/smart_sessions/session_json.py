@@ -18,7 +18,7 @@ _SESSION = {
 
 
 def session_from_json(form: object, path: str = "session") -> Session:
-    """Read a session; raise ValueError naming the path of what is wrong."""
+    """Read a session in the contract's field names; raise ValueError naming the path of what is wrong."""
     fields = _object(form, path, _SESSION, optional=frozenset({"erc7739Policies"}))
     return Session(
         session_validator=_address(fields["sessionValidator"], f"{path}.sessionValidator"),
@@ -34,7 +34,7 @@ def session_from_json(form: object, path: str = "session") -> Session:
 
 
 def session_to_json(session: Session) -> dict[str, Any]:
-    """Write a session so that `session_from_json` reads the same one."""
+    """Write a session in the contract's field names, so that `session_from_json` reads the same one."""
     return {
         "sessionValidator": str(session.session_validator),
         "sessionValidatorInitData": "0x" + session.session_validator_init_data.hex(),

@@ -1,7 +1,7 @@
 """The signature field of an operation under a session, and the flavours of the key's own signature."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from eth_abi.abi import encode
@@ -16,6 +16,8 @@ from agent.smart_sessions.encoding import SESSION_TYPE, session_tuple
 
 _ENABLE_SESSION_TYPE = f"(uint8,(uint64,bytes32)[],{SESSION_TYPE},bytes)"
 MAX_OWNERS = 7
+INNER_OFFSET = 33
+"""Of the owner's own part of a USE signature: behind the mode byte and the permission id."""
 _PERSONAL_PREFIX = b"\x19Ethereum Signed Message:\n32"
 
 
@@ -43,22 +45,45 @@ class EnableSession:
     chain_digest_index: int
     hashes_and_chain_ids: tuple[ChainDigest, ...]
     session_to_enable: Session
-    permission_enable_signature: bytes
+    permission_enable_signature: bytes = field(repr=False)
+    """The owner's, as the account takes it; whoever has it may enable the session until it is used."""
 
 
 def use_signature(permission_id: bytes, inner: bytes) -> bytes:
-    """Return the signature field of an operation under an enabled session."""
+    """Return the signature field (ERC-4337) of an operation under an enabled session.
+
+    SmartSession reads 0x00 ‖ permission id ‖ `inner`, which is the key's own signature.
+    """
     return b"\x00" + permission_id + inner
 
 
 def enable_signature(
     enable: EnableSession, inner: bytes, mode: Mode = Mode.ENABLE, *, literal_only: bool = False
 ) -> bytes:
-    """Return the signature field that enables the session and uses it; raise ValueError for mode USE."""
-    if mode is Mode.USE:
-        raise ValueError("mode USE enables nothing: take use_signature")
+    """Return the signature field (ERC-4337) that enables the session and uses it, as SmartSession reads it.
+
+    The mode byte, then FastLZ(abi.encode(EnableSession, `inner`)). Raise ValueError for mode USE.
+    """
     blob = enable_blob(enable, inner)
-    return bytes([mode]) + (fastlz.compress_literal(blob) if literal_only else fastlz.compress(blob))
+    return _head(mode) + (fastlz.compress_literal(blob) if literal_only else fastlz.compress(blob))
+
+
+def first_use_signature(enable: EnableSession, inner: bytes, mode: Mode = Mode.ENABLE) -> bytes:
+    """Return what SmartSession inflates to the same as `enable_signature`; raise ValueError for mode USE.
+
+    Its length in bytes depends on the length of `inner` alone: what was estimated with a stub then holds for
+    the real signature.
+    """
+    blob = enable_blob(enable, inner)
+    end = len(blob) - len(inner) - (-len(inner) % 32)
+    return _head(mode) + fastlz.compress(blob[:end]) + fastlz.compress_literal(blob[end:])
+
+
+def mode_of(signature: bytes) -> Mode:
+    """Return the mode of a signature field; raise ValueError for none that exists."""
+    if not signature:
+        raise ValueError("an empty signature has no mode")
+    return Mode(signature[0])
 
 
 def enable_blob(enable: EnableSession, inner: bytes) -> bytes:
@@ -73,8 +98,14 @@ def enable_blob(enable: EnableSession, inner: bytes) -> bytes:
     return encode([_ENABLE_SESSION_TYPE, "bytes"], [fields, inner])
 
 
+def _head(mode: Mode) -> bytes:
+    if mode is Mode.USE:
+        raise ValueError("mode USE enables nothing: take use_signature")
+    return bytes([mode])
+
+
 def signed_hash(user_op_hash: Hash32, flavour: SignatureFlavour) -> Hash32:
-    """Return the 32 bytes that the session key signs."""
+    """Return the 32 bytes that the session key signs, in the flavour of its OwnableValidator."""
     if flavour is SignatureFlavour.RAW:
         return user_op_hash
     return Hash32(keccak256(_PERSONAL_PREFIX + user_op_hash))
@@ -93,4 +124,6 @@ def owners_init_data(threshold: int, owners: Sequence[Address]) -> bytes:
         raise ValueError("the zero address among the owners would accept foreign signatures")
     if sorted(set(owners)) != list(owners):
         raise ValueError("owners must be unique and ascending")
-    return encode(["uint256", "address[]"], [threshold, owners])
+    # abi.encode(uint256, address[]), written out: it is made for every session of the files.
+    words = (threshold, 64, len(owners), *(int.from_bytes(owner, "big") for owner in owners))
+    return b"".join(word.to_bytes(32, "big") for word in words)

@@ -43,7 +43,7 @@ from agent.smart_sessions.reverts import (
 from agent.smart_sessions.state import AccountState, SessionState
 
 EXECUTE_USER_OP = bytes.fromhex("8dd7712f")
-_NOT_GRANTED = "the session does not grant this call: ask the owner for a session that does"
+_NOT_GRANTED = "ask the owner for a session that grants this call: sessions new"
 
 Check = Callable[[Policy, Slot, Any], Answer]
 
@@ -56,6 +56,8 @@ class Complaint:
     refused: Refused
     policy: Address | None = None
     config_id: Hash32 | None = None
+    call: ActionCall | None = None
+    """The call it is about; None for the whole operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,11 @@ class Walk:
     def _execution(self, call: ActionCall) -> None:
         selector = called_selector(call.data)
         if call.target == self.account and selector == EXECUTE:
-            self._no(Revert(INVALID_SELF_CALL), "self_call", "the account may not execute on itself")
+            remedy = "make the inner calls themselves: an account may not execute on itself"
+            self._no(Revert(INVALID_SELF_CALL), "self_call", remedy, call)
         elif call.target == PSEUDO_TARGET:
-            self._no(Revert(INVALID_TARGET), "forbidden_target", "the address one is no target")
+            remedy = "name another contract in the job: the address one is none"
+            self._no(Revert(INVALID_TARGET), "forbidden_target", remedy, call)
         elif call.target == self.smart_session:
             self._action(call, (ADMIN_ACTION,))
         else:
@@ -155,18 +159,20 @@ class Walk:
             if policies:
                 config = action_config_id(self.account, self.permission, action)
                 self._ask(
-                    policies, config, lambda policy, slot, state: policy.check_action(slot, state, call)
+                    policies, config, lambda policy, slot, state: policy.check_action(slot, state, call), call
                 )
                 return
-        self._no(no_policies_set(self.permission), "not_granted", _NOT_GRANTED)
+        self._no(no_policies_set(self.permission), "not_granted", _NOT_GRANTED, call)
 
-    def _ask(self, policies: Iterable[Address], config: Hash32, check: Check) -> None:
+    def _ask(
+        self, policies: Iterable[Address], config: Hash32, check: Check, call: ActionCall | None = None
+    ) -> None:
         slot = Slot(config, self.smart_session, self.account)
         for address in policies:
             key = (address, config)
             answer = check(policy_at(address), slot, self.state.policies[key])
             if isinstance(answer, Refused):
-                self.complain(self._refusal(answer, address, config))
+                self.complain(self._refusal(answer, address, config, call))
                 continue
             self.state.policies[key] = answer.state
             self._narrow(address, config, answer.window)
@@ -176,12 +182,14 @@ class Walk:
         if window != ALWAYS:
             self.windows.append((policy, config, window))
 
-    def _refusal(self, refused: Refused, policy: Address, config: Hash32) -> Complaint:
+    def _refusal(
+        self, refused: Refused, policy: Address, config: Hash32, call: ActionCall | None
+    ) -> Complaint:
         if refused.revert is None:
             revert = policy_violation(self.permission, policy)
         else:
             revert = policy_check_reverted(refused.revert)
-        return Complaint(revert, refused, policy, config)
+        return Complaint(revert, refused, policy, config, call)
 
-    def _no(self, revert: Revert, code: str, remedy: str) -> None:
-        self.complain(Complaint(revert, Refused(code, remedy)))
+    def _no(self, revert: Revert, code: str, remedy: str, call: ActionCall | None = None) -> None:
+        self.complain(Complaint(revert, Refused(code, remedy), call=call))

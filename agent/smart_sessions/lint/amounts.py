@@ -4,19 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.domain.units import Address
+from agent.domain.units import Address, Wei
 from agent.smart_sessions.guards import GuardedAction
 from agent.smart_sessions.ids import action_config_id, action_id
 from agent.smart_sessions.lint.finding import Finding, Level, refuse, warn
 from agent.smart_sessions.lint.reach import is_payment
 from agent.smart_sessions.lint.selectors import ALLOWANCES, TRANSFER, TRANSFER_FROM, fixed_offsets
 from agent.smart_sessions.lint.subject import Purpose, Subject
+from agent.smart_sessions.pinned_swaps import is_swap, pinned_swap
 from agent.smart_sessions.policies import erc20_spending_limit, uni_action
 from agent.smart_sessions.policies.erc20_spending_limit import TokenUse
 from agent.smart_sessions.worst_case import AMOUNT_OFFSETS, outflows
 
 ENDLESS = 2**255
 """From here on a limit is none."""
+LEAST_LIMIT_WEI = Wei(1)
+"""The policy on coin knows no limit of zero: this one stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ def recipients(subject: Subject) -> Iterator[Finding]:
                 f"{subject.called(action)} is limited in amount and free in recipient: a thief pays himself",
                 "pin the recipient: a UniAction rule that the argument `to` is the payee",
             )
+        yield from _swapped_for_others(subject, action)
 
 
 def shared_limits(subject: Subject) -> Iterator[Finding]:
@@ -104,6 +108,9 @@ def arguments(subject: Subject) -> Iterator[Finding]:
     """L22: a rule that looks at the wrong place, or at an amount without adding it up."""
     for action in subject.actions:
         rules = action.guards.rules.rules if action.guards.rules else ()
+        # Where all that decides a call is pinned, a caller has no choice of place.
+        if pinned_swap(action) is not None:
+            continue
         sure = fixed_offsets(action.selector)
         for rule in rules:
             where = f"a rule of {subject.called(action)} looks at byte {rule.offset}"
@@ -132,12 +139,25 @@ def left_for_next(subject: Subject) -> Iterator[Finding]:
             yield warn("L34", sentence, "ask the owner for a new session: sessionkeeper sessions new")
 
 
+def _swapped_for_others(subject: Subject, action: GuardedAction) -> Iterator[Finding]:
+    swap = pinned_swap(action)
+    called = subject.called(action)
+    if swap is None:
+        if is_swap(action.selector):
+            sentence = f"{called} is free in recipient or path: a thief swaps for himself"
+            yield refuse("L11", sentence, "pin tokens, pools and recipient: sessions new --for-job FILE")
+    elif swap.recipients != {subject.account}:
+        others = ", ".join(sorted(map(str, swap.recipients - {subject.account})))
+        sentence = f"{called} pays what it buys to {others or 'nobody'}"
+        yield refuse("L11", sentence, "pin the recipient of the swap to the account")
+
+
 def _limits(subject: Subject) -> Iterator[Limit]:
     for action in subject.actions:
         for item in action.guards.spending.limits if action.guards.spending else ():
             if item.token == action.target:
                 yield Limit(action, item.token, item.limit)
-        if action.guards.value is not None:
+        if action.guards.value is not None and action.guards.value.limit_wei > LEAST_LIMIT_WEI:
             yield Limit(action, None, action.guards.value.limit_wei)
 
 

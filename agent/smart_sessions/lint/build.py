@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.domain.keccak import keccak256
 from agent.domain.session import Session
-from agent.domain.units import Address
+from agent.domain.units import Address, Hash32
 from agent.smart_sessions.addresses import SMART_SESSION, SMART_SESSION_PREVIOUS
 from agent.smart_sessions.grant import Guard, guards, slot_of
 from agent.smart_sessions.lint.finding import Finding, refuse, warn
@@ -77,6 +77,19 @@ def module(subject: Subject) -> Iterator[Finding]:
     if code is not None and (not code or _differs(subject, address, code)):
         sentence = f"the module's code is not the audited one: {_hash(code) if code else 'none'}"
         yield warn("L35", sentence, "look at what is deployed there before granting anything")
+
+
+def unpinned(subject: Subject) -> Iterator[tuple[Address, Hash32]]:
+    """Yield the contracts with code on this chain and no known code hash, and the hash that they have.
+
+    Their address alone is trusted.
+    """
+    codes = {} if subject.on_chain is None else subject.on_chain.codes
+    involved = (subject.smart_session, subject.session.session_validator, *_policies(subject.session))
+    for address in dict.fromkeys(involved):
+        code = codes.get(address)
+        if code and address not in subject.code_hashes:
+            yield address, Hash32(keccak256(code))
 
 
 def _policies(session: Session) -> list[Address]:

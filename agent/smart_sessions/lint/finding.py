@@ -22,6 +22,8 @@ class Finding:
     remedy: str
     allowed: bool = False
     """Whether the operator has listed the rule in the session's file: then nothing is refused for it."""
+    is_drift: bool = False
+    """Whether it is what an owner did on chain since: it stops that session alone, not what else runs."""
 
     @property
     def refuses(self) -> bool:

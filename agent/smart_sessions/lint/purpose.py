@@ -1,6 +1,7 @@
 """Rules about what a session is for, and about the signatures that enable it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from agent.smart_sessions.digest import Mode
 from agent.smart_sessions.encoding import revoke_enable_signature_call
@@ -49,16 +50,20 @@ def enabling(subject: Subject) -> Iterator[Finding]:
     """L26: an enable signature for another time, chain, or for more chains than the jobs need."""
     for item in subject.signatures:
         nonce = subject.on_chain.enable_nonce if subject.on_chain else None
-        if nonce is not None and item.nonce != nonce and not subject.is_revoked:
+        if nonce is not None and item.nonce != nonce and not (subject.is_revoked or _is_enabled(subject)):
             sentence = f"the enable signature has nonce {item.nonce}, the chain asks for {nonce}"
-            yield refuse("L26", sentence, "let the owner sign anew: sessionkeeper sessions grant")
+            remedy = "let the owner sign anew: sessionkeeper sessions grant --typed-data"
+            yield replace(refuse("L26", sentence, remedy), is_drift=True)
         strange = [chain for chain in item.chain_ids if subject.chain_ids and chain not in subject.chain_ids]
         if strange:
             sentence = f"the enable signature is good on chains {_list(strange)}, which are not configured"
             yield refuse("L26", sentence, "let the owner sign for the chains of the jobs alone")
-        if len(item.chain_ids) > 1 and subject.purpose is not None:
-            sentence = f"the enable signature is good on {len(item.chain_ids)} chains, the jobs need 1"
-            yield refuse("L26", sentence, "let the owner sign for the chain of the jobs alone")
+        needed = len(item.explained | {subject.chain_id})
+        if len(set(item.chain_ids)) > needed and subject.purpose is not None:
+            sentence = (
+                f"the enable signature is good on {len(set(item.chain_ids))} chains, the files need {needed}"
+            )
+            yield refuse("L26", sentence, "let the owner sign for the chains of the jobs alone")
 
 
 def left_behind(subject: Subject) -> Iterator[Finding]:
@@ -76,6 +81,12 @@ def unsafe_enable(subject: Subject) -> Iterator[Finding]:
     if any(item.mode is Mode.UNSAFE_ENABLE for item in subject.signatures):
         sentence = "the enable signature skips the checks of the module registry"
         yield refuse("L28", sentence, "let the owner sign for mode ENABLE")
+
+
+def _is_enabled(subject: Subject) -> bool:
+    """Say whether the session is live: then a signature that moved the nonce was the one that enabled it."""
+    seen = subject.on_chain.counters if subject.on_chain else None
+    return seen is not None and seen.enabled
 
 
 def _list(numbers: Sequence[int]) -> str:

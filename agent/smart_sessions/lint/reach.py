@@ -17,6 +17,7 @@ from agent.smart_sessions.lint.finding import Finding, refuse, warn
 from agent.smart_sessions.lint.owners import OWNABLE_VALIDATORS, WEB_AUTHN_VALIDATOR
 from agent.smart_sessions.lint.selectors import (
     ALLOWANCES,
+    DEPOSIT_TO,
     FREE_FORM,
     MOVES_VALUE,
     OWNERSHIP,
@@ -24,7 +25,9 @@ from agent.smart_sessions.lint.selectors import (
     UNCOUNTED,
 )
 from agent.smart_sessions.lint.subject import Subject
+from agent.smart_sessions.pinned_swaps import pinned_swap
 from agent.smart_sessions.policies import POLICIES, sudo
+from agent.smart_sessions.policies.uni_action import Condition
 
 POWERFUL = frozenset(
     (
@@ -62,7 +65,7 @@ def power_over_account(subject: Subject) -> Iterator[Finding]:
         for target in _targets(action):
             if target == subject.account:
                 yield refuse("L03", f"the key may call the account itself: {subject.called(action)}", _LESS)
-            elif target in powerful:
+            elif target in powerful and not _is_pinned_deposit(action):
                 sentence = f"the key may call {target}, which has power over the account"
                 yield refuse("L03", sentence, _LESS)
 
@@ -112,7 +115,8 @@ def allowance_loop(subject: Subject) -> Iterator[Finding]:
     free = [
         action
         for action in subject.actions
-        if action.selector in FREE_FORM or _is_pseudo(action, FALLBACK_SELECTOR)
+        if (action.selector in FREE_FORM and pinned_swap(action) is None)
+        or _is_pseudo(action, FALLBACK_SELECTOR)
     ]
     for action in free if approvals else ():
         sentence = (
@@ -149,6 +153,14 @@ def whitelist_alone(subject: Subject) -> Iterator[Finding]:
             else:
                 sentence = f"only the target of {subject.called(action)} is checked, not its arguments"
             yield refuse("L23", sentence, _LESS)
+
+
+def _is_pinned_deposit(action: GuardedAction) -> bool:
+    """Whether it only pays in for one account at an EntryPoint, which gives no power over anybody."""
+    rules = action.guards.rules.rules if action.guards.rules else ()
+    pinned = any(rule.offset == 0 and rule.condition is Condition.EQUAL for rule in rules)
+    at_entry_point = action.target in CANONICAL_ENTRY_POINTS.values()
+    return at_entry_point and action.selector == DEPOSIT_TO and pinned
 
 
 def _targets(action: GuardedAction) -> Iterator[Address]:

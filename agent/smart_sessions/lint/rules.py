@@ -51,7 +51,10 @@ RULES: Mapping[str, Check] = {
 
 
 def lint(subject: Subject, allowed: Collection[str] = ()) -> tuple[Finding, ...]:
-    """Return every finding in the order of the rules; those of `allowed` rules refuse nothing."""
+    """Return every finding about a session of SmartSession, in the order of the rules (L01 to L38).
+
+    Findings of `allowed` rules are returned and refuse nothing.
+    """
     return tuple(
         replace(finding, allowed=finding.rule in allowed)
         for check in RULES.values()

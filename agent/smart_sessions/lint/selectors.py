@@ -54,7 +54,7 @@ FREE_FORM = _selectors("""
     permitTransferFrom(((address,uint256),uint256,uint256),(address,uint256),address,bytes)
     transferFrom(address,address,uint160,address)
 """)
-"""Routers take any call in these, Permit2 any pull: no rule on arguments holds them."""
+"""Routers take any call in these, Permit2 any pull: few rules on arguments hold them (`pinned_swap`)."""
 
 UNCOUNTED = _selectors("""
     permit(address,address,uint256,uint256,uint8,bytes32,bytes32)
@@ -87,10 +87,12 @@ OTHER_MOVES = _selectors("""
     redeem(uint256,address,address)
     borrow(address,uint256,uint256,uint16,address)
     deposit(uint256,address)
+    depositTo(address)
     supply(address,uint256,address,uint16)
     swap(address,bool,int256,uint160,bytes)
     swap(uint256,uint256,address,bytes)
     swapExactTokensForTokens(uint256,uint256,address[],address,uint256)
+    swapExactTokensForTokensSupportingFeeOnTransferTokens(uint256,uint256,address[],address,uint256)
     swapTokensForExactTokens(uint256,uint256,address[],address,uint256)
     swapExactTokensForETH(uint256,uint256,address[],address,uint256)
     swapExactETHForTokens(uint256,address[],address,uint256)
@@ -98,11 +100,13 @@ OTHER_MOVES = _selectors("""
     exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))
     exactInput((bytes,address,uint256,uint256))
     exactInput((bytes,address,uint256,uint256,uint256))
+    approve(address,address,uint160,uint48)
     exactOutputSingle((address,address,uint24,address,uint256,uint256,uint160))
 """)
 MOVES_VALUE = {**OTHER_MOVES, **ALLOWANCES, **UNCOUNTED, **FREE_FORM}
 FUNCTIONS = {**MOVES_VALUE, **OWNERSHIP, NATIVE_TRANSFER_SELECTOR: "a plain payment"}
 
+DEPOSIT_TO = keccak256(b"depositTo(address)")[:4]
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
 TRANSFER_FROM = keccak256(b"transferFrom(address,address,uint256)")[:4]
 

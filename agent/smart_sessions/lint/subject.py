@@ -59,6 +59,8 @@ class EnableSignature:
     mode: Mode
     nonce: int
     chain_ids: tuple[ChainId, ...]
+    explained: frozenset[ChainId] = frozenset()
+    """Chains on which it is for a session of these files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,15 @@ class Subject:
         """Whether a policy on operations says which paymaster may pay."""
         listed = {item.policy for item in self.session.user_op_policies}
         return bool(listed & self.paymaster_policies)
+
+    @property
+    def restarts(self) -> int:
+        """How often somebody with the files can enable the live session anew, and so reset its counters."""
+        chain = self.on_chain
+        if chain is None or chain.counters is None or not chain.counters.enabled:
+            return 0
+        # Each use moves the nonce on: of all signatures for this nonce one can be used.
+        return int(any(item.nonce == chain.enable_nonce for item in self.signatures))
 
     def needed(self, target: Address, selector: Selector) -> bool | None:
         """Whether a job calls this; None where no job is known."""

@@ -34,7 +34,10 @@ class PasskeyData:
 
 
 def encode_passkey(data: PasskeyData) -> bytes:
-    """Encode into 320 bytes; raise ValueError for the one combination that has no such encoding."""
+    """Encode WebAuthnValidator's init data for one passkey into 320 bytes.
+
+    Raise ValueError for the one combination that has no such encoding.
+    """
     if data.use_precompile and not data.require_user_verification:
         raise ValueError("with the precompile a passkey must verify its user: no shorter encoding exists")
     named = {

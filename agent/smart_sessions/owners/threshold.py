@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -72,6 +72,7 @@ class ThresholdOwner:
             raise ValueError("an owner signed twice and counts once")
 
 
+@lru_cache(maxsize=4_096)
 def owner_from(flavour: SignatureFlavour, init_data: bytes) -> ThresholdOwner:
     """Decode owners; raise ValueError for a set that enables and then never works, or works for strangers."""
     require_kept(init_data)

@@ -21,6 +21,7 @@ from agent.smart_sessions.policies.arg_tree import (
     unpack,
 )
 from agent.smart_sessions.policies.policy import (
+    NEW_SESSION,
     ActionCall,
     Allowed,
     Answer,
@@ -34,10 +35,13 @@ from agent.smart_sessions.policies.policy import (
 )
 from agent.smart_sessions.policies.uni_action import (
     ACTION_CONFIGS_VIEW,
+    OTHER_ARGUMENT,
     Condition,
     Rule,
     refuse_oversized,
+    unused,
     value_refused,
+    widened_rules,
 )
 from agent.smart_sessions.reverts import Revert
 
@@ -77,6 +81,19 @@ class InvalidTree(ValueError):
         self.revert = revert
 
 
+def all_of(value_limit_per_use_wei: Wei, rules: Sequence[Rule]) -> ArgRules:
+    """Return a tree in which every rule must hold: AND over pairs, so that it stays low. Needs a rule."""
+    nodes = [Node(Kind.RULE, rule=index) for index in range(len(rules))]
+    level = list(range(len(rules)))
+    while len(level) > 1:
+        joined = []
+        for left, right in zip(level[::2], level[1::2], strict=False):
+            joined.append(len(nodes))
+            nodes.append(Node(Kind.AND, left=left, right=right))
+        level = joined + level[2 * len(joined) :]
+    return ArgRules(value_limit_per_use_wei, level[0], tuple(rules), tuple(nodes))
+
+
 def encode(config: ArgRules) -> bytes:
     """Encode the init data; raise ValueError for what the contract refuses or could never judge."""
     if not 0 <= config.value_limit_per_use_wei <= UINT256_MAX:
@@ -85,9 +102,7 @@ def encode(config: ArgRules) -> bytes:
         raise ValueError("a tree needs at least one rule")
     _refuse_invalid(config)
     refuse_endless(config.nodes, config.root)
-    nodes = [pack(node) for node in config.nodes]
-    rules = [_rule_tuple(rule) for rule in config.rules]
-    return abi_encode([_TYPE], [(config.value_limit_per_use_wei, (config.root, rules, nodes))])
+    return _encoded(config)
 
 
 def decode(init_data: bytes) -> ArgRules:
@@ -120,7 +135,7 @@ class ArgPolicy(Policy):
         if not config.rules:
             return Refused(
                 "no_rules",
-                "the action can never be used: ask the owner for a new session",
+                f"the action can never be used: {NEW_SESSION}",
                 revert=slot.not_initialized(),
             )
         if call.value > config.value_limit_per_use_wei:
@@ -148,6 +163,21 @@ class ArgPolicy(Policy):
         # The view returns the two fields of the struct that the init data wraps.
         return _unreserved(decode((32).to_bytes(32, "big") + (answers[0] or b"")))
 
+    def init_data(self, state: ArgState) -> bytes:
+        return _encoded(replace(state.config, rules=tuple(map(unused, state.config.rules))))
+
+    def widens(self, granted: ArgState, found: ArgState) -> bool:
+        old, new = granted.config, found.config
+        if new.value_limit_per_use_wei > old.value_limit_per_use_wei:
+            return True
+        if (new.root, new.nodes, len(new.rules)) != (old.root, old.nodes, len(old.rules)):
+            return True
+        # Below a negation a lower limit lets more through.
+        negated = any(node.kind is Kind.NOT for node in old.nodes)
+        return [*map(unused, old.rules)] != [*map(unused, new.rules)] and (
+            negated or widened_rules(old.rules, new.rules)
+        )
+
 
 def _judged(state: ArgState, call: ActionCall) -> Answer:
     config = state.config
@@ -158,11 +188,16 @@ def _judged(state: ArgState, call: ActionCall) -> Answer:
     except Unjudged as unjudged:
         return unjudged.refused
     if truth is not Truth.YES:
-        remedy = "the rules for the arguments are not met: change the call, or ask for a new session"
-        return Refused("arguments_refused", remedy, further=tuple(judgement.exceeded))
+        return Refused("arguments_refused", OTHER_ARGUMENT, further=tuple(judgement.exceeded))
     used = tuple(replace(item.rule, used=item.used) for item in judgement.rules)
     reserved = tuple(item.reserved for item in judgement.rules)
     return Allowed(ArgState(replace(config, rules=used), reserved), tuple(judgement.charges))
+
+
+def _encoded(config: ArgRules) -> bytes:
+    nodes = [pack(node) for node in config.nodes]
+    rules = [_rule_tuple(rule) for rule in config.rules]
+    return abi_encode([_TYPE], [(config.value_limit_per_use_wei, (config.root, rules, nodes))])
 
 
 def _unreserved(config: ArgRules) -> ArgState:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from agent.domain.units import UINT256_MAX
-from agent.smart_sessions.policies.policy import ActionCall, Charge, Refused
+from agent.smart_sessions.policies.policy import GRANT_MORE, NEW_SESSION, ActionCall, Charge, Refused
 from agent.smart_sessions.policies.uni_action import Rule, argument, holds
 from agent.smart_sessions.reverts import ARITHMETIC_PANIC
 
@@ -14,7 +14,7 @@ from agent.smart_sessions.reverts import ARITHMETIC_PANIC
 MAX_DEPTH = 32
 # A node with two parents is judged once for each: gas ends what would not end otherwise.
 MAX_VISITS = 1024
-_TOO_DEEP = "the session's rules refer to themselves or nest too deep: ask the owner for a new session"
+_TOO_DEEP = f"the session's rules refer to themselves or nest too deep: {NEW_SESSION}"
 
 
 class Kind(IntEnum):
@@ -163,5 +163,5 @@ class Judgement:
 
 def _exceeded(part: str, word: int, limit: int, limited: LimitedRule, revert: bytes | None = None) -> Refused:
     left = max(0, limit - limited.used - limited.reserved)
-    remedy = "the sum of this argument is limited: ask for less, or for a new session"
-    return Refused("argument_limit", remedy, part, word, left, revert)
+    offset = limited.rule.offset
+    return Refused("argument_limit", GRANT_MORE, part, word, left, revert, offset=offset)

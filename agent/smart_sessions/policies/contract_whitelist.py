@@ -77,6 +77,16 @@ class ContractWhitelistPolicy(Policy):
         pairs = zip(decode(init_data).targets, answers, strict=True)
         return frozenset(target for target, answer in pairs if words_of(answer, 1) == (1,))
 
+    def candidates(self, members: Sequence[Address]) -> bytes:
+        return b"".join(member for member in members if member != ZERO_ADDRESS)
+
+    def init_data(self, state: Targets) -> bytes:
+        # The contract keeps a set: only its members can be told, in an order of ours.
+        return b"".join(sorted(state))
+
+    def widens(self, granted: Targets, found: Targets) -> bool:
+        return not found <= granted
+
 
 def _targets(init_data: bytes) -> Targets:
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
@@ -9,6 +10,8 @@ from eth_abi.exceptions import DecodingError
 
 from agent.domain.units import UINT256_MAX, ZERO_ADDRESS, Address
 from agent.smart_sessions.policies.policy import (
+    GRANT_MORE,
+    MALFORMED,
     ActionCall,
     Allowed,
     Answer,
@@ -107,15 +110,15 @@ class ERC20SpendingLimitPolicy(Policy):
 
     def check_action(self, slot: Slot, state: Tokens, call: ActionCall) -> Answer:
         if call.value:
-            return Refused(
-                "value_not_allowed", "a token call takes no native currency", asked=call.value, left=0
-            )
+            remedy = "send no native currency with a token call"
+            return Refused("value_not_allowed", remedy, asked=call.value, left=0, relation="at most")
         try:
             amount, approval = _amount(call)
         except Revert as malformed:
-            return Refused("malformed_token_call", "build the operation anew", revert=malformed.data)
+            return Refused("malformed_token_call", MALFORMED, revert=malformed.data)
         if amount is None:
-            return Refused("function_not_allowed", "only transfer, transferFrom and approve are allowed here")
+            remedy = "only transfer, transferFrom and approve may be called here: change the job's call"
+            return Refused("function_not_allowed", remedy)
         return _spend(state, call.target, amount, approval=approval)
 
     def parts(self, state: Tokens) -> tuple[Part, ...]:
@@ -146,17 +149,30 @@ class ERC20SpendingLimitPolicy(Policy):
         # The view reverts for a token without a limit; a token whose read failed has none for us either.
         return {token: TokenUse(*words_of(answer, 3)) if answer else TokenUse() for token, answer in pairs}
 
+    def candidates(self, members: Sequence[Address]) -> bytes:
+        tokens = [TokenLimit(member, 1) for member in members if member != ZERO_ADDRESS]
+        return encode(SpendingLimits(tuple(tokens)))
+
+    def init_data(self, state: Tokens) -> bytes:
+        # The contract keeps a limit per token: the order of the tokens is not told.
+        limited = sorted((token, use.limit) for token, use in state.items() if use.limit)
+        return encode(SpendingLimits(tuple(TokenLimit(*item) for item in limited)))
+
+    def widens(self, granted: Tokens, found: Tokens) -> bool:
+        return any(use.limit > granted.get(token, TokenUse()).limit for token, use in found.items())
+
 
 def _tokens(init_data: bytes) -> tuple[Address, ...]:
     return tuple(dict.fromkeys(item.token for item in decode(init_data).limits))
 
 
-def _arrays(init_data: bytes) -> tuple[list[Address], list[int]]:
+@lru_cache(maxsize=4096)
+def _arrays(init_data: bytes) -> tuple[tuple[Address, ...], tuple[int, ...]]:
     try:
         tokens, limits = abi_decode(_TYPES, init_data)
     except DecodingError as error:
         raise ValueError(f"spending limits do not decode: {error}") from error
-    return [Address(bytes.fromhex(token[2:])) for token in tokens], list(limits)
+    return tuple([Address(bytes.fromhex(token[2:])) for token in tokens]), tuple(limits)
 
 
 def _amount(call: ActionCall) -> tuple[int | None, bool]:
@@ -189,9 +205,8 @@ def _spend(state: Tokens, token: Address, amount: int, *, approval: bool) -> Ans
     total = use.spent + use.approved + amount
     if total > use.limit:
         left = max(0, use.limit - use.spent - use.approved)
-        remedy = "pay less, or ask the owner for a new session with more of this token"
         revert = ARITHMETIC_PANIC if total > UINT256_MAX else None
-        return Refused("spending_limit", remedy, str(token), amount, left, revert)
+        return Refused("spending_limit", GRANT_MORE, str(token), amount, left, revert)
     if approval:
         moved = replace(use, approved=use.approved + amount)
     else:

@@ -11,6 +11,13 @@ from agent.smart_sessions.execution_shape import Frame
 
 MAX_UINT48 = 2**48 - 1
 
+GRANT_MORE = "ask the owner to grant more: sessions new"
+"""The remedy of every limit that is used up."""
+
+NEW_SESSION = "ask the owner for a new session: sessions new"
+MALFORMED = "the call is not encoded as the contracts read it: report it to the author of the job kind"
+"""The remedy of call data that nobody should have built."""
+
 POLICY_NOT_INITIALIZED = bytes.fromhex("6d3a33ce")
 
 
@@ -117,6 +124,10 @@ class Refused:
     revert: bytes | None = None
     further: tuple["Refused", ...] = ()
     """What the policy would refuse next if this were mended."""
+    relation: str = ""
+    """How what is asked must stand to `left`, where the two are compared."""
+    offset: int | None = None
+    """Of the argument that a rule looks at."""
 
 
 Answer = Allowed | Refused
@@ -175,11 +186,21 @@ class Policy:
         """Return the state that those reads tell; raise ValueError when they do not decode."""
         return self.initialized(slot, init_data, None)
 
+    def candidates(self, members: Sequence[Address]) -> bytes:
+        """Return init data that has `views` ask about these addresses; empty where views need no asking."""
+        return b""
+
+    def init_data(self, state: Any) -> bytes:
+        """Return the init data that makes this configuration with nothing used."""
+        return b""
+
+    def widens(self, granted: Any, found: Any) -> bool:
+        """Say whether the found configuration lets more through than the granted one; in doubt, yes."""
+        return self.init_data(granted) != self.init_data(found)
+
     def _misplaced(self, use: Use) -> Refused:
         # The contract has no function for it, and no such list could have been enabled.
-        return Refused(
-            "policy_misplaced", f"{self.name} cannot guard a {use}: ask for a new session", revert=b""
-        )
+        return Refused("policy_misplaced", f"{self.name} cannot guard this list: {NEW_SESSION}", revert=b"")
 
 
 def words_of(answer: bytes | None, count: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from agent.domain.units import UINT128_MAX, UINT256_MAX, Address, Gas, Wei
 from agent.erc4337.packing import PAYMASTER_DATA_OFFSET, PackedUserOperation
 from agent.smart_sessions.policies.counter import Counter
 from agent.smart_sessions.policies.policy import (
+    GRANT_MORE,
     Allowed,
     Answer,
     Charge,
@@ -104,6 +105,12 @@ class SimpleGasPolicy(Policy):
         gas_limit, gas_used, cost_limit, cost_used = words_of(answers[0], 4)
         return GasCounters(Counter(gas_limit, gas_used), Counter(cost_limit, cost_used))
 
+    def init_data(self, state: GasCounters) -> bytes:
+        return state.gas.limit.to_bytes(16, "big") + state.cost.limit.to_bytes(16, "big")
+
+    def widens(self, granted: GasCounters, found: GasCounters) -> bool:
+        return found.gas.limit > granted.gas.limit or found.cost.limit > granted.cost.limit
+
 
 def declared_gas(op: PackedUserOperation) -> int:
     """Sum the gas limits; the paymaster's count only when the field is long enough to hold them."""
@@ -125,5 +132,5 @@ def price_wei(op: PackedUserOperation, base_fee: int) -> int:
 
 def _refused(part: str, asked: int, counter: Counter, revert: bytes | None = None) -> Refused:
     left = max(0, counter.limit - counter.used)
-    remedy = "lower the gas limits or the maximum fee, or ask the owner for a new session"
+    remedy = f"wait for lower fees, or {GRANT_MORE}" if part == COST else GRANT_MORE
     return Refused(f"{part}_limit", remedy, part, asked, left, revert)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.domain.units import Address, Timestamp
 from agent.smart_sessions.policies.policy import (
     MAX_UINT48,
+    NEW_SESSION,
     ActionCall,
     Allowed,
     Answer,
@@ -103,12 +104,20 @@ class TimeFramePolicy(Policy):
         (packed,) = words_of(answers[0], 1)
         return TimeFrame(Timestamp(packed & MAX_UINT48), Timestamp(packed >> 48))
 
+    def init_data(self, state: TimeFrame) -> bytes:
+        width = 16 if self.address == LEGACY_ADDRESS else 6
+        return state.valid_until.to_bytes(width, "big") + state.valid_after.to_bytes(width, "big")
+
+    def widens(self, granted: TimeFrame, found: TimeFrame) -> bool:
+        end, granted_end = (item.valid_until or MAX_UINT48 for item in (found, granted))
+        return end > granted_end or found.valid_after < granted.valid_after
+
 
 def _window(slot: Slot, state: TimeFrame) -> Answer:
     if state.valid_after == state.valid_until == 0:
         return Refused(
             "time_frame_empty",
-            "the time frame has no bounds and can never be used: ask the owner for a new session",
+            f"the time frame has no bounds and can never be used: {NEW_SESSION}",
             revert=slot.not_initialized(),
         )
     return Allowed(state, window=Window(state.valid_after, state.valid_until or MAX_UINT48))

@@ -4,9 +4,12 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 
 from agent.domain.units import UINT128_MAX, UINT256_MAX, Address, Wei
 from agent.smart_sessions.policies.policy import (
+    GRANT_MORE,
+    NEW_SESSION,
     ActionCall,
     Allowed,
     Answer,
@@ -43,6 +46,9 @@ class Condition(IntEnum):
     """The reference holds two bounds of 128 bits, both included."""
 
 
+_CONDITIONS = frozenset(map(int, Condition))
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The word at `4 + offset` of the call data meets the condition; with a limit the sum stays under it."""
@@ -77,6 +83,7 @@ def encode(config: UniAction) -> bytes:
     return (words + b"".join(map(encode_rule, config.rules))).ljust(SIZE, b"\0")
 
 
+@lru_cache(maxsize=4096)
 def decode(init_data: bytes) -> UniAction:
     """Read the init data; raise ValueError when it is none. Rules not in use must decode too."""
     if len(init_data) < SIZE:
@@ -110,7 +117,7 @@ def _rule(words: list[int]) -> Rule:
     condition, offset, limited, reference, limit, used = words
     if offset >> 64 or limited > 1:
         raise ValueError(f"rule with offset {offset} and flag {limited} does not decode")
-    if condition not in list(Condition):
+    if condition not in _CONDITIONS:
         raise ValueError(f"condition {condition} is unknown")
     return Rule(Condition(condition), offset, _word(reference), limit if limited else None, used)
 
@@ -133,7 +140,7 @@ class UniActionPolicy(Policy):
         if not state.rules:
             return Refused(
                 "no_rules",
-                "the action can never be used: ask the owner for a new session",
+                f"the action can never be used: {NEW_SESSION}",
                 revert=slot.not_initialized(),
             )
         if call.value > state.value_limit_per_use_wei:
@@ -156,12 +163,40 @@ class UniActionPolicy(Policy):
     def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> UniAction:
         return decode(answers[0] or b"")
 
+    def init_data(self, state: UniAction) -> bytes:
+        words = _word(state.value_limit_per_use_wei) + _word(len(state.rules))
+        return (words + b"".join(encode_rule(unused(rule)) for rule in state.rules)).ljust(SIZE, b"\0")
+
+    def widens(self, granted: UniAction, found: UniAction) -> bool:
+        if found.value_limit_per_use_wei > granted.value_limit_per_use_wei:
+            return True
+        return widened_rules(granted.rules, found.rules)
+
+
+def unused(rule: Rule) -> Rule:
+    """Return the rule as it is before its first use."""
+    return replace(rule, used=0)
+
+
+def widened_rules(granted: Sequence[Rule], found: Sequence[Rule]) -> bool:
+    """Say whether a rule is gone, another one, or has a higher limit."""
+    pairs = zip(granted, found, strict=False)
+    return len(found) < len(granted) or any(_is_wider(old, new) for old, new in pairs)
+
+
+def _is_wider(granted: Rule, found: Rule) -> bool:
+    if replace(found, limit=None, used=0) != replace(granted, limit=None, used=0):
+        return True
+    if granted.limit is None:
+        return False
+    return found.limit is None or found.limit > granted.limit
+
 
 def value_refused(slot: Slot, asked_wei: int, limit_wei: int) -> Refused:
     """Refuse more native value than one call may bring."""
-    remedy = "send less native currency with this call"
+    remedy = "send less with each call, or ask the owner for a session that allows it: sessions new"
     revert = VALUE_LIMIT_EXCEEDED + slot.config_id + _word(asked_wei) + _word(limit_wei)
-    return Refused("value_per_use", remedy, "value", asked_wei, limit_wei, revert)
+    return Refused("value_per_use", remedy, "value", asked_wei, limit_wei, revert, relation="at most")
 
 
 def holds(condition: Condition, word: int, reference: int) -> bool:
@@ -171,6 +206,17 @@ def holds(condition: Condition, word: int, reference: int) -> bool:
     return _COMPARISONS[condition](word, reference)
 
 
+OTHER_ARGUMENT = "change the job's call, or ask the owner for a session that allows it: sessions new"
+RELATIONS: dict[Condition, str] = {
+    Condition.EQUAL: "equal to",
+    Condition.GREATER_THAN: "above",
+    Condition.LESS_THAN: "below",
+    Condition.GREATER_OR_EQUAL: "at least",
+    Condition.LESS_OR_EQUAL: "at most",
+    Condition.NOT_EQUAL: "other than",
+    Condition.IN_RANGE: "in the range",
+}
+"""In words, before the reference."""
 _COMPARISONS: dict[Condition, Callable[[int, int], bool]] = {
     Condition.EQUAL: operator.eq,
     Condition.GREATER_THAN: operator.gt,
@@ -199,14 +245,16 @@ def _check_rule(index: int, rule: Rule, call: ActionCall) -> Answer:
         return word
     reference = int.from_bytes(rule.reference, "big")
     if not holds(rule.condition, word, reference):
-        remedy = f"the argument must be {rule.condition.name.lower()} {reference:#x}"
-        return Refused("argument_refused", remedy, part, word, reference)
+        relation = RELATIONS[rule.condition]
+        return Refused(
+            "argument_refused", OTHER_ARGUMENT, part, word, reference, relation=relation, offset=rule.offset
+        )
     if rule.limit is None:
         return Allowed(None)
     if rule.used + word > rule.limit:
         revert = ARITHMETIC_PANIC if rule.used + word > UINT256_MAX else None
-        remedy = "the sum of this argument is limited: ask for less, or for a new session"
-        return Refused("argument_limit", remedy, part, word, max(0, rule.limit - rule.used), revert)
+        left = max(0, rule.limit - rule.used)
+        return Refused("argument_limit", GRANT_MORE, part, word, left, revert, offset=rule.offset)
     return Allowed(None, (Charge(part, word),))
 
 
@@ -214,9 +262,11 @@ def argument(part: str, rule: Rule, call: ActionCall) -> int | Refused:
     """Return the word a rule looks at, or why the contract reverts when it does."""
     start = 4 + rule.offset
     if start + 32 >> 64:
-        return Refused("rule_unusable", "ask the owner for a new session", part, revert=ARITHMETIC_PANIC)
+        remedy = f"the rule can never hold: {NEW_SESSION}"
+        return Refused("rule_unusable", remedy, part, revert=ARITHMETIC_PANIC)
     if len(call.data) < start + 32:
-        return Refused("argument_missing", "the call has too few arguments for its rule", part, revert=b"")
+        remedy = "the call has too few arguments for the session's rule: report it to the job kind's author"
+        return Refused("argument_missing", remedy, part, revert=b"")
     return int.from_bytes(call.data[start : start + 32], "big")
 
 

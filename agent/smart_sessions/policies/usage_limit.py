@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.domain.units import UINT128_MAX, Address
 from agent.smart_sessions.policies.counter import Counter, counter_from, take
 from agent.smart_sessions.policies.policy import (
+    GRANT_MORE,
     ActionCall,
     Answer,
     Charge,
@@ -75,6 +76,12 @@ class UsageLimitPolicy(Policy):
     def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Counter:
         return counter_from(answers[0])
 
+    def init_data(self, state: Counter) -> bytes:
+        return state.limit.to_bytes(16, "big")
+
+    def widens(self, granted: Counter, found: Counter) -> bool:
+        return found.limit > granted.limit
+
 
 def _use(state: Counter) -> Answer:
-    return take(state, 1, "usage_limit", "the session's uses are spent: ask the owner for a new session")
+    return take(state, 1, "usage_limit", GRANT_MORE)

@@ -7,6 +7,8 @@ from agent.domain.units import UINT256_MAX, Address, Wei
 from agent.smart_sessions.execution_shape import called_values
 from agent.smart_sessions.policies.counter import Counter, counter_from, take
 from agent.smart_sessions.policies.policy import (
+    GRANT_MORE,
+    MALFORMED,
     ActionCall,
     Answer,
     Charge,
@@ -63,7 +65,7 @@ class ValueLimitPolicy(Policy):
         try:
             values = called_values(facts.frame)
         except Revert as malformed:
-            return Refused("malformed_call_data", "build the operation anew", revert=malformed.data)
+            return Refused("malformed_call_data", MALFORMED, revert=malformed.data)
         total = sum(values)
         return _spend(state, total)
 
@@ -82,6 +84,12 @@ class ValueLimitPolicy(Policy):
     def state_from(self, slot: Slot, init_data: bytes, answers: Sequence[bytes | None]) -> Counter:
         return counter_from(answers[0])
 
+    def init_data(self, state: Counter) -> bytes:
+        return state.limit.to_bytes(32, "big")
+
+    def widens(self, granted: Counter, found: Counter) -> bool:
+        return found.limit > granted.limit
+
 
 def _spend(state: Counter, value: int) -> Answer:
-    return take(state, value, "value_limit", "send less native currency, or ask the owner for a new session")
+    return take(state, value, "value_limit", GRANT_MORE)
