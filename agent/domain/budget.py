@@ -19,6 +19,38 @@ class LimitKey:
     def __str__(self) -> str:
         return f"{self.chain_id}/{self.permission_id}/{self.config_id}/{self.policy}/{self.part}"
 
+    @classmethod
+    def parse(cls, text: str) -> "LimitKey":
+        """Read what `str` made of a key; raise ValueError on anything else."""
+        chain, permission, config, policy, part = text.split("/")
+        return cls(
+            ChainId(int(chain)),
+            Hash32.from_hex(permission),
+            Hash32.from_hex(config),
+            Address.parse(policy),
+            part,
+        )
+
+
+PAYMASTER = "paymaster/"
+JOB = "job/"
+AGENT_COUNTED = (PAYMASTER, JOB)
+"""Begin the keys of limits that no contract counts: the journal keeps what was used of them."""
+
+
+def counted_by_agent(limit_key: str) -> bool:
+    """Say whether the agent counts the limit itself, and not the chain."""
+    return limit_key.startswith(AGENT_COUNTED)
+
+
+def permission_of(limit_key: str) -> Hash32 | None:
+    """Return the session of a limit from the text of its key; None when it names none."""
+    parts = limit_key.split("/")
+    try:
+        return Hash32.from_hex(parts[1])
+    except (IndexError, ValueError):
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
@@ -51,7 +83,7 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One reason why an operation may not go out."""
+    """One reason why an operation may not go out; all amounts are in base units."""
 
     code: str
     """Stable; listed in the documentation."""
@@ -61,11 +93,28 @@ class Violation:
     part: str = ""
     asked: int | None = None
     left: int | None = None
+    """What a counter has left, or what a rule compares with."""
+    session: str = ""
+    """Its name, where a job has several."""
+    rule: str = ""
+    """Name of the policy."""
+    target: Address | None = None
+    """Contract that the refused call is made to; None when the whole operation is refused."""
+    selector: bytes = b""
+    unit: str = ""
+    """Of the amounts: `token`, `wei`, `gas`, `uses`, `time`, `address` or `argument`."""
+    relation: str = ""
+    """How what is asked must stand to `left`, such as `at most`; empty for a counter."""
+    limit: int | None = None
+    """Of a counter; with it go `used`, as the chain has it, and `reserved` by operations in flight."""
+    used: int = 0
+    reserved: int = 0
 
     def __str__(self) -> str:
         rule = f" by {self.policy}" if self.policy else ""
         numbers = f": {self.asked} asked, {self.left} left" if self.asked is not None else ""
-        return f"{self.code}{rule}{numbers}; {self.remedy}"
+        whose = f"{self.session}: " if self.session else ""
+        return f"{whose}{self.code}{rule}{numbers}; {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +132,4 @@ class Blocked:
 
 
 Verdict = Cleared | Blocked
+"""What a preflight answers."""

@@ -8,16 +8,21 @@ AgentError
 │   ├── PreflightError(violations)
 │   ├── BudgetExceeded(limit_key, needed, left)
 │   ├── FeeAboveCap(quoted_wei, cap_wei)
+│   ├── PaymasterCap(asked, cap)
 │   └── JobPaused
+│       └── Held(hold)
 ├── Rejected               somebody answered no
 │   ├── EntryPointRejected(code, inner)
 │   ├── BundlerRejected(code, message)
-│   └── PaymasterRejected
+│   └── PaymasterRejected(paymaster, code, message)
 ├── Unavailable            nobody answered
 │   ├── ChainUnavailable
+│   │   ├── NodesDisagree(about, nodes)
+│   │   └── ReadRefused
 │   ├── BundlerUnavailable
 │   ├── PaymasterUnavailable
 │   └── StoreUnavailable
+│       └── StoreDamaged
 ├── NotFound               no such job, run, session or key
 ├── StaleRecord            somebody else changed the occurrence first
 └── Bug
@@ -76,11 +81,37 @@ class FeeAboveCap(Refused):
         self.cap_wei = cap_wei
 
 
+class PaymasterCap(Refused):
+    """A paymaster would pay, or take in tokens, more than the operator allows it."""
+
+    remedy = "wait for lower fees, let another pay (`pay_gas_by`), or raise the paymaster's caps"
+
+    def __init__(self, paymaster: str, code: str, what: str, asked: int, cap: int, remedy: str = "") -> None:
+        super().__init__(f"paymaster {paymaster}: {what}: {asked} asked, {cap} allowed")
+        self.code = code
+        self.remedy = remedy or self.remedy
+        self.paymaster = paymaster
+        self.asked = asked
+        self.cap = cap
+
+
 class JobPaused(Refused):
     """The job is paused; the journal takes no signature and no send for it."""
 
     code = "job_paused"
     remedy = "sessionkeeper jobs resume"
+
+
+class Held(JobPaused):
+    """The job, its session, its account or everything is held; what is in flight is still followed."""
+
+    code = "held"
+    remedy = "see why: sessionkeeper status; when it is cleared: sessionkeeper sessions release"
+
+    def __init__(self, scope: str, hold_code: str, reason: str) -> None:
+        super().__init__(f"{scope} is held: {hold_code}: {reason}")
+        self.scope = scope
+        self.hold_code = hold_code
 
 
 class Rejected(AgentError):
@@ -106,10 +137,23 @@ class BundlerRejected(Rejected):
 
     code = "bundler_rejected"
 
-    def __init__(self, rpc_code: int, message: str) -> None:
+    def __init__(self, rpc_code: int, message: str, data: object = None, bundler: str = "") -> None:
         super().__init__(f"bundler error {rpc_code}: {message}")
         self.rpc_code = rpc_code
         self.message = message
+        self.data = data
+        self.bundler = bundler
+
+
+class PaymasterRejected(Rejected):
+    """A paymaster refused to pay, or offered what the operator does not let it."""
+
+    remedy = "let another pay (`pay_gas_by`), or ask whoever runs the paymaster"
+
+    def __init__(self, paymaster: str, code: str, message: str) -> None:
+        super().__init__(f"paymaster {paymaster}: {message}")
+        self.code = code
+        self.paymaster = paymaster
 
 
 class Unavailable(AgentError):
@@ -122,6 +166,21 @@ class ChainUnavailable(Unavailable):
     """The RPC node gave no usable answer."""
 
     code = "chain_unavailable"
+
+
+class NodesDisagree(ChainUnavailable):
+    """Nodes of one chain answered differently, so nobody knows; nothing about money is decided on it."""
+
+    code = "nodes_disagree"
+    remedy = "see which node differs: doctor"
+
+    def __init__(self, about: str, nodes: tuple[str, ...]) -> None:
+        super().__init__(f"the nodes disagree on {about}: {', '.join(nodes)}")
+        self.about = about
+
+
+class ReadRefused(ChainUnavailable):
+    """The RPC node answered that it does not do so much at once."""
 
 
 class ChainReverted(AgentError):
@@ -140,10 +199,26 @@ class BundlerUnavailable(Unavailable):
     code = "bundler_unavailable"
 
 
+class PaymasterUnavailable(Unavailable):
+    """The paymaster's service gave no usable answer."""
+
+    code = "paymaster_unavailable"
+
+
 class StoreUnavailable(Unavailable):
     """The journal cannot be read or written."""
 
     code = "store_unavailable"
+
+
+class StoreDamaged(StoreUnavailable):
+    """The journal is not what was written: nothing can be decided by it."""
+
+    code = "store_damaged"
+    remedy = (
+        "keep the file, then restore the newest backup, or start without a journal: the worker reads from "
+        "the chain what was paid (docs/operating.md, When the journal is lost or an old one restored)"
+    )
 
 
 class StoreInUse(ConfigError):

@@ -1,20 +1,38 @@
 """What a job kind reads from the chain, and what it answers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from agent.domain.call import Call
-from agent.domain.units import Address, ChainId, Timestamp
+from agent.domain.units import Address, ChainId, Hash32, Timestamp
+from agent.domain.watching import Memory, Spend
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One `eth_call` a kind wants answered; equal reads of all jobs are made once."""
+    """One `eth_call` a kind wants answered; equal reads of all jobs are made once.
+
+    Reads of one target with the same data are equal, whatever their names.
+    """
 
     target: Address
     data: bytes
-    name: str = ""
+    name: str = field(default="", compare=False)
     """What the value is, for people and logs."""
+
+
+class EventLog(Protocol):
+    """The part of a log that a kind looks at."""
+
+    @property
+    def address(self) -> Address: ...
+
+    @property
+    def topics(self) -> tuple[Hash32, ...]: ...
+
+    @property
+    def data(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,17 @@ class ChainView:
     block_number: int
     timestamp: Timestamp
     values: Mapping[Read, bytes | None]
+    left: Mapping[str, int] = field(default_factory=dict)
+    """What is left of the job's own caps by name, in base units, before a plan.
+
+    While a job is watched: what its ended firings left of the caps over its whole life; empty before them.
+    """
+    intent: Mapping[str, str] = field(default_factory=dict)
+    """What the plan of an included operation said, as its kind wrote it; for its outcome only."""
+    logs: Sequence[EventLog] = ()
+    """An included operation's own logs; for its outcome only."""
+    memory: Memory = field(default_factory=dict)
+    """What a watched job remembers, before a plan of a kind that recalls; empty where nothing was watched."""
 
     def uint(self, read: Read) -> int | None:
         """Return the first word as a number; None when the read failed or is short."""
@@ -38,6 +67,12 @@ class Act:
 
     calls: tuple[Call, ...]
     intent: Mapping[str, str]
+    spends: tuple[Spend, ...] = ()
+    """What it uses of the job's own caps."""
+    priority_percent: int = 100
+    """The priority fee to offer, of the usual one; the fee caps hold all the same."""
+    useful_until: Timestamp | None = None
+    """The last second of chain time at which the calls can succeed, such as a swap's deadline."""
 
 
 @dataclass(frozen=True, slots=True)

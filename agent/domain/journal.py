@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from agent.domain.occurrence import Inclusion, Nonce
 from agent.domain.states import Event, State
-from agent.domain.units import Address, ChainId, Timestamp
+from agent.domain.units import Address, ChainId, Hash32, Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,18 @@ class Change:
     nonce: Nonce | None = None
     """Given with PLAN: must be the lane's next sequence. `attempt` rises by one with it."""
     reservations: tuple[Reservation, ...] | None = None
-    """None leaves them, () releases them, others replace them (compare and set)."""
+    """None leaves them, () releases them, others replace them (compare and set).
+
+    With FOUND, what the payment used of its job's own caps: counted as it is, room or not.
+    """
     inclusion: Inclusion | None = None
     """Given with SEE_OK and SEE_FAIL; cleared by REORG; replaced (delivery) by SETTLE and FINALIZE."""
     lane_next: int | None = None
     """A person's or the chain's word on the lane's next sequence (RESOLVE_*, SEE_FOREIGN)."""
+    permission_id: Hash32 | None = None
+    """The session a step towards the network is for; None where it may be any of the job's."""
+    cancels: bool = False
+    """Whether a SEND is of bytes that move nothing: a kill may let them pass."""
     facts: dict[str, str] = field(default_factory=dict)
     """For the record: bundler, answer, fees. Never a secret."""
 
@@ -69,6 +76,8 @@ class Enrolment:
     definition_digest: str
     cursor: JobCursor | None
     """Where the schedule starts for a job the journal has not seen, or whose definition changed."""
+    sessions: tuple[Hash32, ...] = ()
+    """Permission ids of the sessions it signs under, all on its account: a hold on one holds the job."""
 
 
 @dataclass(frozen=True, slots=True)

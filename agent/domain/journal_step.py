@@ -1,5 +1,6 @@
 """What one change makes of an occurrence, its lane and its reservations: the same for every journal."""
 
+from agent.domain.budget import JOB, counted_by_agent
 from agent.domain.errors import BudgetExceeded, Bug, IllegalTransition, StaleRecord
 from agent.domain.journal import Change, Reservation
 from agent.domain.occurrence import Inclusion, Nonce, Occurrence
@@ -8,19 +9,25 @@ from agent.domain.units import UINT256_MAX, Hash32
 
 RELEASES = frozenset({
     Event.SETTLE, Event.SKIP, Event.GIVE_UP, Event.UNPLAN, Event.VOID,
-    Event.SEE_FOREIGN, Event.SEE_CANCEL, Event.RESOLVE_PAID, Event.RESOLVE_UNPAID,
+    Event.SEE_FOREIGN, Event.SEE_CANCEL, Event.FOUND, Event.RESOLVE_PAID, Event.RESOLVE_UNPAID,
 })  # fmt: skip
-"""Events after which nothing signed for the occurrence can still use what it had reserved."""
+"""Events after which nothing signed for the occurrence can still use what it had reserved.
+
+One that is foreign keeps what it had of its job's own caps: a person may call it paid yet.
+"""
 
 COUNTS = frozenset({Event.SEE_OK, Event.SEE_FAIL})
 """Events after which the chain itself counts what was reserved, from the inclusion's block on."""
+
+SPENDS = frozenset({Event.RESOLVE_PAID, Event.SEE_CANCEL})
+"""Events that say that an operation was included, without saying what it cost."""
 
 UNCOUNTS = frozenset({Event.REORG, Event.DEEP_REORG})
 
 LEAVES = frozenset({Event.PLAN, Event.SIGN, Event.SEND, Event.RAISE})
 """Steps towards the network: a paused job takes none, not even one that was about to be taken."""
 
-CONSUMES = frozenset({Event.FINALIZE, Event.SEE_FOREIGN, Event.SEE_CANCEL})
+CONSUMES = frozenset({Event.FINALIZE, Event.SEE_FOREIGN, Event.SEE_CANCEL, Event.FOUND})
 """Events that show at finality that the lane's sequence is used."""
 
 _SETTLED_IN = TERMINAL | {State.FINAL_FAIL, State.FOREIGN}
@@ -81,9 +88,18 @@ def next_sequence(before: Occurrence, change: Change, current: int) -> int:
     return current
 
 
-def check_room(reservation: Reservation, held_by_others: int) -> None:
-    """Raise BudgetExceeded when the limit has no room left for the reservation."""
-    left = reservation.limit - reservation.used - held_by_others
+def outlasts(event: Event, limit_key: str) -> bool:
+    """Say whether a reservation is kept over an event that releases."""
+    return event is Event.SEE_FOREIGN and limit_key.startswith(JOB)
+
+
+def check_room(reservation: Reservation, held_by_others: int, spent: int) -> None:
+    """Raise BudgetExceeded when the limit has no room left for the reservation.
+
+    `spent` is what the journal itself counted of a limit that the chain does not count.
+    """
+    used = spent if counted_by_agent(reservation.limit_key) else reservation.used
+    left = reservation.limit - used - held_by_others
     if reservation.amount > left:
         raise BudgetExceeded(reservation.limit_key, reservation.amount, max(left, 0))
 
@@ -96,15 +112,16 @@ def _check_parts(before: Occurrence, change: Change) -> None:
         raise Bug(f"{event} of occurrence {before.id}: a nonce comes with plan and only with plan")
     if change.nonce is not None and change.lane_next is not None:
         raise Bug(f"plan of occurrence {before.id} may not move its lane")
-    if event in COUNTS:
+    if event in COUNTS or event is Event.FOUND:
         _check_inclusion(before, change)
     if change.reservations:
         _check_reservations(change.reservations)
+        _check_found(before, change)
 
 
 def _check_inclusion(before: Occurrence, change: Change) -> None:
     inclusion = change.inclusion
-    if inclusion is None or inclusion.success is not (change.event is Event.SEE_OK):
+    if inclusion is None or inclusion.success is (change.event is Event.SEE_FAIL):
         raise Bug(f"{change.event} of occurrence {before.id} comes with an inclusion that says the same")
 
 
@@ -113,6 +130,12 @@ def _check_reservations(reservations: tuple[Reservation, ...]) -> None:
         raise Bug("one limit is reserved twice in one change")
     if any(not 0 <= reservation.amount <= UINT256_MAX for reservation in reservations):
         raise Bug("a reservation is a uint256")
+
+
+def _check_found(before: Occurrence, change: Change) -> None:
+    keys = [reservation.limit_key for reservation in change.reservations or ()]
+    if change.event is Event.FOUND and not all(key.startswith(JOB) for key in keys):
+        raise Bug(f"occurrence {before.id} was found, and uses what no cap of its job counts")
 
 
 def _attempt(before: Occurrence, event: Event) -> int:
@@ -141,12 +164,12 @@ def _nonce(before: Occurrence, change: Change) -> Nonce | None:
 
 
 def _inclusion(before: Occurrence, change: Change) -> Inclusion | None:
-    if change.event in (Event.REORG, Event.RETRY):
+    if change.event in (Event.REORG, Event.RETRY, Event.DEEP_REORG):
         return None
     return before.inclusion if change.inclusion is None else change.inclusion
 
 
 def _settled(before: Occurrence, event: Event) -> bool:
-    if event is Event.SETTLE:
+    if event in (Event.SETTLE, Event.FOUND):
         return True
     return before.settled and event not in (Event.RETRY, Event.DEEP_REORG)

@@ -32,6 +32,8 @@ class Inclusion:
     delivered: bool | None = None
     """What the kind's `confirm` says of the logs; None while unknown or after a failure."""
     why: str = ""
+    paymaster_fee: int | None = None
+    """What its paymaster took from the account, in base units of its token; None where nobody measured."""
 
 
 @dataclass(frozen=True, slots=True)

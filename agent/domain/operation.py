@@ -1,9 +1,10 @@
 """One record per stage of an operation; each holds the one before."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Consumption
 from agent.domain.call import Call
+from agent.domain.job import SELF
 from agent.domain.occurrence import Nonce
 from agent.domain.units import Address, ChainId, Gas, Hash32, Timestamp, Wei
 from agent.domain.user_operation import PaymasterFields, UserOperation
@@ -17,6 +18,10 @@ class Plan:
     intent: dict[str, str]
     """What a person reads in the books: token, to, amount, reference."""
     block_number: int
+    priority_percent: int = 100
+    """The priority fee to offer, of the usual one."""
+    useful_until: Timestamp | None = None
+    """The last second of chain time at which the calls can succeed; later they only cost gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class GasLimits:
     call_gas_limit: Gas
     verification_gas_limit: Gas
     pre_verification_gas: Gas
+    paymaster_verification_gas_limit: Gas | None = None
+    """None where no paymaster is asked, or the bundler does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,19 @@ class DraftOperation:
     nonce: Nonce
     plan: Plan
     operation: UserOperation
+    cancels: bool = False
+    """Whether it does nothing but use up the nonce of the operations signed before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sponsorship:
+    """That a paymaster pays for one operation, and when it does."""
+
+    payer: str
+    """Its name in the operator's files."""
+    valid_after: Timestamp = Timestamp(0)
+    valid_until: Timestamp | None = None
+    """The last second in which it pays; None for no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,13 @@ class PricedOperation:
     worst_case_wei: Wei
     consumption: tuple[Consumption, ...]
     """What it may use of each limit, the gas budget included."""
+    sponsorship: Sponsorship | None = None
+    """Who pays in the account's place; None where it pays itself."""
+
+    @property
+    def payer(self) -> str:
+        """Who pays for gas, by the name that jobs give it."""
+        return SELF if self.sponsorship is None else self.sponsorship.payer
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +114,16 @@ class JournaledOperation:
     journaled_at: Timestamp
     planned_at_block: int
     """`plan.block_number`: no earlier block can hold it."""
+    cancels: bool = False
+    """Whether it does nothing but use up the nonce of the operations signed before it."""
+    intent: dict[str, str] = field(default_factory=dict, hash=False)
+    """What a person reads in the books."""
+    useful_until: Timestamp | None = None
+    """The last second of chain time at which its calls can succeed; later it only costs gas."""
+
+    def is_spent(self, chain_time: Timestamp) -> bool:
+        """Say whether it can do nothing any more but revert, by the time of a block."""
+        return self.useful_until is not None and self.useful_until < chain_time
 
 
 # dataclasses.replace looks every field up by name and costs as much as hashing the operation.

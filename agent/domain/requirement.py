@@ -12,6 +12,7 @@ class Comparison(StrEnum):
 
     EQUAL = "equal"
     AT_MOST = "at_most"
+    AT_LEAST = "at_least"
 
 
 @dataclass(frozen=True, slots=True)

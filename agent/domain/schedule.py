@@ -45,6 +45,8 @@ class Claim:
     """Missed slots, oldest first; of a very long row only the oldest."""
     next: Slot | None
     """What to arm next; None when the schedule is over."""
+    unlisted: tuple[Slot, Slot] | None = None
+    """The first and the last missed slot of those that are too many for `skipped`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,18 @@ def claim(
     newest = latest_slot(schedule, now)
     if newest is None or newest.due_at < armed.due_at:
         newest = armed
-    missed = slots_between(schedule, Timestamp(armed.due_at - 1), Timestamp(newest.due_at - 1), limit)
+    before = Timestamp(newest.due_at - 1)
+    missed = slots_between(schedule, Timestamp(armed.due_at - 1), before, limit + 1)
+    unlisted = _span(schedule, missed[limit:], before)
+    missed = missed[:limit]
     following = next_slot(schedule, newest.due_at, newest.key)
     if catch_up is CatchUp.LATEST or now <= newest.due_at + grace_s:
-        return Claim(newest, missed, following)
-    return Claim(None, (*missed, newest), following)
+        return Claim(newest, missed, following, unlisted)
+    return Claim(None, (*missed, newest), following, unlisted)
+
+
+def _span(schedule: Schedule, rest: tuple[Slot, ...], until: Timestamp) -> tuple[Slot, Slot] | None:
+    return (rest[0], latest_slot(schedule, until) or rest[0]) if rest else None
 
 
 def grace_start(catch_up: CatchUp, due_at: Timestamp, seen_at: Timestamp) -> Timestamp:

@@ -56,6 +56,8 @@ class Event(StrEnum):
     SEND = "send"
     ANSWER = "answer"
     RAISE = "raise"
+    ASK_CANCEL = "ask_cancel"
+    FOUND = "found"
     SEE_OK = "see_ok"
     SEE_FAIL = "see_fail"
     SEE_FOREIGN = "see_foreign"
@@ -101,10 +103,12 @@ TABLE: tuple[Transition, ...] = (
     *_rows((S.SENT,), E.SEND, S.SENT, "same bytes again"),
     *_rows((S.SENT,), E.ANSWER, S.SENT, "accepted, known, refused or silent: it may still land"),
     *_rows((S.SENT,), E.RAISE, S.SENT, "new bytes on the same nonce, journaled first"),
+    *_rows((S.SENT,), E.ASK_CANCEL, S.SENT, "a person asked for a cancel, reason kept"),
     *_rows((S.SIGNED, S.SENT), E.SEE_OK, S.INCLUDED_OK, "our own logs show one of our hashes"),
     *_rows((S.SIGNED, S.SENT), E.SEE_FAIL, S.INCLUDED_FAIL, "our own logs show one of our hashes"),
     *_rows((S.SIGNED, S.SENT), E.SEE_FOREIGN, S.FOREIGN, "sequence used at finality by no hash of ours"),
     *_rows((S.SIGNED, S.SENT), E.SEE_CANCEL, S.CANCELLED, "our cancel took the nonce, final"),
+    *_rows((S.DUE, S.CLAIMED, S.SIGNED, S.SENT, S.SKIPPED), E.FOUND, S.FINAL_OK, "its payment was found"),
     *_rows((S.SIGNED, S.SENT), E.VOID, S.EXPIRED, "every signed operation is void at finality"),
     *_rows((S.EXPIRED,), E.RETRY, S.CLAIMED, "attempts left; same key and sequence"),
     *_rows((S.EXPIRED,), E.GIVE_UP, S.FAILED, "no attempt left; sequence released"),

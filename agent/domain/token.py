@@ -1,12 +1,8 @@
 """Tokens and amounts of them, in base units."""
 
 from dataclasses import dataclass
-from decimal import Context, Decimal
 
 from agent.domain.units import Address
-
-# 2^256 has 78 digits; the default context would round away the last fifty.
-_EXACT = Context(prec=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +27,9 @@ class TokenAmount:
 
 def decimal_text(base_units: int, decimals: int) -> str:
     """Write base units as a decimal number without loss."""
-    return f"{Decimal(base_units).scaleb(-decimals, _EXACT).normalize(_EXACT):f}"
+    # Watched jobs write thousands of amounts in a block: no arithmetic, only the digits cut in two.
+    digits = str(abs(base_units)).zfill(decimals + 1)
+    point = len(digits) - decimals
+    whole, part = digits[:point], digits[point:].rstrip("0")
+    text = f"{whole}.{part}" if part else whole
+    return f"-{text}" if base_units < 0 else text

@@ -78,10 +78,11 @@ def bytes_from_hex(text: str) -> bytes:
     """Read 0x-hex of any even length; raise ValueError on anything else."""
     if not text.startswith("0x"):
         raise ValueError(f"{text[:80]!r} does not start with 0x")
+    data = bytes.fromhex(text[2:])
     # bytes.fromhex skips blanks; a value with blanks inside is a mistake here.
-    if any(character.isspace() for character in text):
+    if len(text) != 2 + 2 * len(data):
         raise ValueError(f"{text[:80]!r} has blanks in it")
-    return bytes.fromhex(text[2:])
+    return data
 
 
 def hex_from_bytes(data: bytes) -> str:
