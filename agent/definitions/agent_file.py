@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -134,6 +135,12 @@ def _check_web(web: WebFields, document: Document, report: Report) -> None:
         report.add(
             document.place(("web", "port")), "bad_port", f"there is no port {web.port}", "write 0 to 65535"
         )
+
+
+def kill_file(fields: Mapping[str, Any], root: Path) -> Path | None:
+    """Return the kill switch's file, a relative path taken from the folder of the files."""
+    name: str | None = fields.get("kill_file")
+    return None if name is None else root / name
 
 
 def store_url(fields: Mapping[str, Any], root: str) -> SecretStr:

@@ -20,6 +20,9 @@ def check_session(session: SessionDefinition, agent: AgentFile, document: Docume
         fix = did_you_mean(str(session.chain_id), map(str, agent.chains))
         message = f"sessionkeeper.yaml has no chain {session.chain_id}"
         report.add(document.place(("chain",)), "unknown_chain", message, fix)
+    if session.revoked_at is not None:
+        # Its key may be gone: nobody signs with it any more.
+        return
     owner = _owner(session, document, report)
     for name in session.keys:
         _check_key(name, session, owner, agent, document, report)

@@ -22,10 +22,19 @@ def terms_text(
     """Return what the jobs of one template share, for their digests."""
     return {
         "schedule": _schedule(schedule),
-        # Text: wei may be larger than the integers of JSON.
-        "fees": {name: str(cap) for name, cap in asdict(fees).items()},
+        "fees": _fees(fees),
         "retry": asdict(retry),
         "catch_up": catch_up.value,
+    }
+
+
+def _fees(fees: FeeCaps) -> dict[str, str]:
+    # Text: wei may be larger than the integers of JSON. What the file does not say is left out, but for
+    # caps, which always stood here: a release with more fields makes no other job of the same file.
+    return {
+        name: str(value)
+        for name, value in asdict(fees).items()
+        if value is not None or name.startswith("max_")
     }
 
 

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from agent.definitions.files import MAX_ROWS_BYTES, MAX_YAML_BYTES, Folder
 from agent.definitions.job_file import PARTY, JobFields
+from agent.definitions.job_sessions import over
 from agent.definitions.jobs import jobs_from
 from agent.definitions.mistakes import DefinitionError
+from agent.definitions.paymaster_files import PayersOfChain
 from agent.definitions.records import Definitions
 from agent.definitions.references import References
 from agent.definitions.rows import read_rows
 from agent.definitions.sessions import SessionDefinition
-from agent.definitions.source import Document, Report, Tree, entries
+from agent.definitions.source import Document, Report, Tree, entries, items
 from agent.definitions.yaml_tree import parse_yaml
 from agent.domain.job import JobDefinition
 from agent.domain.session import ActionData, Session
@@ -19,7 +21,11 @@ from agent.domain.units import ZERO_ADDRESS, Address, ChainId, Hash32
 from agent.smart_sessions.addresses import FALLBACK_SELECTOR, PSEUDO_TARGET, SMART_SESSION
 
 _EVERYTHING = Session(
-    ZERO_ADDRESS, b"", Hash32(bytes(32)), actions=(ActionData(FALLBACK_SELECTOR, PSEUDO_TARGET, ()),)
+    ZERO_ADDRESS,
+    b"",
+    Hash32(bytes(32)),
+    actions=(ActionData(FALLBACK_SELECTOR, PSEUDO_TARGET, ()),),
+    permit_erc4337_paymaster=True,
 )
 """Stands in for a session while a job is read; never written, never encoded."""
 
@@ -59,7 +65,11 @@ def _references(definitions: Definitions, sessions: Mapping[str, SessionDefiniti
         kinds=definitions.kinds,
         tokens={number: chain.tokens for number, chain in chains},
         fees={number: chain.fees for number, chain in chains},
+        payers={
+            number: PayersOfChain(frozenset(chain.paymasters), chain.pay_gas_by) for number, chain in chains
+        },
         sessions=sessions,
+        private=frozenset(number for number, chain in chains if chain.private_bundler_urls),
     )
 
 
@@ -68,9 +78,14 @@ def _stand_ins(
 ) -> Iterator[tuple[str, SessionDefinition | None]]:
     chain = entries(document.root).get("chain")
     for party in _parties(document, folder):
-        name, account = party.get("session"), party.get("account")
-        if isinstance(name, str):
-            yield name, _stand_in(name, chain, account, account_kind, document)
+        listed, account = party.get("sessions"), party.get("account")
+        names = (
+            *items(party.get("session")),
+            *(listed.split() if isinstance(listed, str) else items(listed)),
+        )
+        for name in names:
+            if isinstance(name, str):
+                yield name, _stand_in(name, chain, account, account_kind, document)
 
 
 def _parties(document: Document, folder: Folder) -> Iterator[Mapping[str, Tree]]:
@@ -84,7 +99,7 @@ def _parties(document: Document, folder: Folder) -> Iterator[Mapping[str, Tree]]
     text = folder.text(file, MAX_ROWS_BYTES, unheard)
     columns = PARTY | frozenset(JobFields.model_fields)
     for row in read_rows(file, text, columns, unheard) if text is not None else ():
-        yield {**tree, **row.values}
+        yield over(tree, row.values)
 
 
 def _stand_in(
@@ -109,8 +124,11 @@ def _stand_in(
 
 
 def _grouped(jobs: list[JobDefinition]) -> tuple[Draft, ...]:
-    names = dict.fromkeys(job.session for job in jobs)
-    return tuple(_draft(name, tuple(job for job in jobs if job.session == name)) for name in names)
+    by_session: dict[str, list[JobDefinition]] = {}
+    for job in jobs:
+        for name in job.sessions:
+            by_session.setdefault(name, []).append(job)
+    return tuple(_draft(name, tuple(served)) for name, served in by_session.items())
 
 
 def _draft(session: str, jobs: tuple[JobDefinition, ...]) -> Draft:

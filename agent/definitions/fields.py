@@ -1,5 +1,6 @@
 """Field types of the agent's own files; those that job kinds share are in jobs.fields."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainValidator, SecretStr, ValidationInfo, WithJsonSchema
 
 from agent.domain.cron import trigger
+from agent.domain.endpoint_host import why_forbidden
 from agent.domain.local_time import zone
 from agent.domain.p256 import P256Point
 from agent.domain.units import Hash32, bytes_from_hex
 from agent.smart_sessions.lint_codes import RULE_CODES
+from jobs import fields as of_jobs
 from jobs.fields import mistake, text_field, text_of
 
 _ID = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
@@ -24,6 +27,8 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII
 )
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,127})\}", re.ASCII)
+_MAX_NESTING = 32
+_MAX_CONTEXT = 4_096
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -144,14 +149,6 @@ def parse_weekday(value: object) -> int:
     return WEEKDAYS.index(text)
 
 
-def parse_boolean(value: object) -> bool:
-    """Read `true` or `false`, and no other word for them."""
-    text = text_of(value)
-    if text not in {"true", "false"}:
-        raise mistake("bad_boolean", f"{text[:80]!r} is neither true nor false", "write true or false")
-    return text == "true"
-
-
 def parse_bytes(value: object) -> bytes:
     """Read 0x-hex."""
     text = text_of(value)
@@ -194,6 +191,14 @@ def parse_rule(value: object) -> str:
     return text
 
 
+def parse_reason(value: object) -> str:
+    """Read a reason that a person gave: one line."""
+    text = text_of(value).strip()
+    if not text.isprintable() or not 1 <= len(text) <= 200:
+        raise mistake("bad_reason", "this is no reason on one line", "write 1 to 200 letters on one line")
+    return text
+
+
 def parse_finality(value: object) -> Finality:
     """Read `finalized` or `{depth: n}`."""
     if value == "finalized":
@@ -206,17 +211,46 @@ def parse_finality(value: object) -> Finality:
 
 
 def parse_url(value: object, info: ValidationInfo) -> SecretStr:
-    """Read an http(s) or ws(s) URL; `${NAME}` and `file:` keep keys out of the file."""
+    """Read an http(s) URL; `${NAME}` and `file:` keep keys out of the file."""
+    return _endpoint(value, info, ("http", "https"))
+
+
+def parse_stream_url(value: object, info: ValidationInfo) -> SecretStr:
+    """Read a ws(s) URL; `${NAME}` and `file:` keep keys out of the file."""
+    return _endpoint(value, info, ("ws", "wss"))
+
+
+def _endpoint(value: object, info: ValidationInfo, schemes: tuple[str, str]) -> SecretStr:
     url = _resolved(text_of(value), info)
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https", "ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        valid = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        forbidden = why_forbidden(parts.hostname or "")
     except ValueError:
-        valid = False
+        valid, forbidden = False, ""
+    # The value is not shown: it may hold a key.
     if not valid:
-        # The value is not shown: it may hold a key.
-        raise mistake("bad_url", "this is not an http, https, ws or wss URL", "write https://host/path")
+        plain, secure = schemes
+        raise mistake("bad_url", f"this is not an {plain} or {secure} URL", f"write {secure}://host/path")
+    if forbidden:
+        raise mistake("forbidden_host", f"its host is {forbidden}", "write the address of a node or bundler")
     return SecretStr(url)
+
+
+def parse_context(value: object, info: ValidationInfo) -> SecretStr:
+    """Read a JSON object for a paymaster; `${NAME}` and `file:` keep keys out of the file."""
+    text = _resolved(text_of(value), info)
+    # Counted before parsing: the decoder recurses, and the recursion limit may have been raised.
+    nested = text.count("{") + text.count("[") > _MAX_NESTING
+    try:
+        found = None if nested or len(text) > _MAX_CONTEXT else json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        # The value is not shown: it may hold a key.
+        fix = """write '{"sponsorshipPolicyId": "sp_1"}', in single quotes"""
+        raise mistake("bad_context", "this is not a small JSON object", fix)
+    return SecretStr(text)
 
 
 def parse_store(value: object, info: ValidationInfo) -> SecretStr:
@@ -262,6 +296,10 @@ def _secret_file(name: str, context: FileContext) -> str:
         ) from None
 
 
+def _words(value: object) -> object:
+    return value.split() if isinstance(value, str) else value
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -270,6 +308,7 @@ def _plain(validate: Callable[..., Any], **schema: object) -> tuple[Any, ...]:
     return PlainValidator(validate), WithJsonSchema({"type": "string", **schema})
 
 
+BooleanField = of_jobs.BooleanField
 IdField = Annotated[str, *_plain(parse_id, pattern="^[a-z0-9-]{1,64}$")]
 SymbolField = Annotated[str, *_plain(parse_symbol, pattern="^[A-Za-z][A-Za-z0-9._-]{0,19}$")]
 ReferenceField = Annotated[str, *_plain(parse_reference_text, maxLength=200)]
@@ -279,23 +318,33 @@ TimeField = Annotated[int, *_plain(parse_time_of_day, pattern="^([01][0-9]|2[0-3
 MomentField = Annotated[Moment, *_plain(parse_moment, examples=["2026-03-01", "2026-03-01T09:00:00Z"])]
 CronField = Annotated[str, *_plain(parse_cron, examples=["0 9 1 * *"])]
 WeekdayField = Annotated[int, *_plain(parse_weekday, enum=list(WEEKDAYS))]
-BooleanField = Annotated[bool, PlainValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
 BytesField = Annotated[bytes, *_plain(parse_bytes, pattern="^0x([0-9a-fA-F]{2})*$")]
 HashField = Annotated[Hash32, *text_field(parse_hash, "^0x[0-9a-fA-F]{64}$", "0x" + "00" * 32)]
 PointField = Annotated[P256Point, *_plain(parse_point, pattern="^0x(04)?[0-9a-fA-F]{128}$")]
 SelectorField = Annotated[bytes, *_plain(parse_selector, pattern="^0x[0-9a-fA-F]{8}$")]
 RuleField = Annotated[str, *text_field(parse_rule, "^L[0-9]{2}$", "L12")]
+ReasonField = Annotated[str, *_plain(parse_reason, minLength=1, maxLength=200)]
 FinalityField = Annotated[
     Finality,
     PlainValidator(parse_finality),
     WithJsonSchema({"anyOf": [{"const": "finalized"}, {"type": "object", "required": ["depth"]}]}),
 ]
 UrlField = Annotated[SecretStr, *_plain(parse_url, examples=["https://rpc.example.org/${RPC_KEY}"])]
+StreamUrlField = Annotated[
+    SecretStr, *_plain(parse_stream_url, examples=["wss://rpc.example.org/${RPC_KEY}"])
+]
 StoreField = Annotated[SecretStr, *_plain(parse_store, examples=["sqlite:///state/journal.db"])]
 PasswordField = Annotated[PasswordSource, *_plain(parse_password, pattern="^(file:.+|fd:[0-9]+)$")]
+ContextField = Annotated[SecretStr, *_plain(parse_context, examples=['{"token": "0x…"}'])]
 UrlsField = Annotated[
     tuple[UrlField, ...],
     BeforeValidator(_listed),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 """One URL or a list of them."""
+NamesField = Annotated[
+    tuple[IdField, ...],
+    BeforeValidator(_words),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}}),
+]
+"""A list of names; in a row of a template one text with blanks between them."""

@@ -57,12 +57,16 @@ class Folder:
             raise _UnreadableError(
                 "file_unreadable", f"{name!r}: {reason}", "let the agent read it"
             ) from None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _UnreadableError(
                     "not_a_file", f"{name!r} is not a regular file", "write a regular file"
                 )
-            data = file.read(limit + 1)
+            # Not opened before it is known to be a file: Python opens no folder.
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(limit + 1)
+        finally:
+            os.close(descriptor)
         if len(data) > limit:
             raise _UnreadableError(
                 "file_too_large", f"{name!r} is larger than {limit} bytes", "split the file"
@@ -71,7 +75,11 @@ class Folder:
 
     def _inside(self, name: str) -> Path:
         root = self.root.resolve()
-        path = (root / name).resolve() if "\0" not in name else root
+        try:
+            path = (root / name).resolve() if "\0" not in name else root
+        except (OSError, RuntimeError):
+            fix = "let it point to a file"
+            raise _UnreadableError("file_unreadable", f"{name!r} points back to itself", fix) from None
         if path == root or not path.is_relative_to(root):
             fix = "keep every file of the agent in its folder"
             raise _UnreadableError("outside_folder", f"{name!r} leads out of the configuration folder", fix)

@@ -5,9 +5,10 @@ from typing import Any
 from pydantic import Field
 
 from agent.definitions.config import FeeFields
-from agent.definitions.fields import IdField, ReferenceField
+from agent.definitions.fields import IdField, NamesField, ReferenceField
 from agent.definitions.schedules import ScheduleFields
 from agent.definitions.validation import Fields
+from agent.domain.job import SendBy
 from agent.domain.schedule import CatchUp
 from jobs.fields import AddressField, DurationField, IntegerField
 
@@ -17,7 +18,10 @@ class PartyFields(Fields):
 
     id: IdField = Field(description="Name of the job; in a row, what follows the template's name.")
     account: AddressField = Field(description="The account that pays, quoted, with its checksum.")
-    session: IdField = Field(description="Name of the session in sessions/ to sign under.")
+    session: IdField | None = Field(None, description="Name of the session in sessions/ to sign under.")
+    sessions: NamesField = Field(
+        (), description="In place of session: several of the account; the cheapest that can pay signs."
+    )
     reference: ReferenceField = Field("", description="What your books call this job.")
     lane: IntegerField | None = Field(
         None, description="Nonce lane; only when the derived lanes of two jobs collide."
@@ -37,6 +41,12 @@ class TermFields(Fields):
     chain: IntegerField = Field(description="Id of the chain it works on.")
     schedule: ScheduleFields | None = Field(None, description="When it is due.")
     fees: FeeFields = Field(default=FeeFields(), description="Caps of its own; else the chain's.")
+    pay_gas_by: NamesField = Field(
+        (), description="Who pays for gas, the first that can: [sponsor, self]; else the chain's order."
+    )
+    send_by: SendBy = Field(
+        SendBy.PUBLIC, description="private: through the chain's private_bundler and no other."
+    )
     grace: DurationField = Field("1d", validate_default=True, description="How late it may still start: 3d.")
     retry: tuple[DurationField, ...] = Field(
         (), description="Waiting times after failed attempts: [1h, 6h, 1d]; none left means failed."

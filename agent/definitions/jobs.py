@@ -7,17 +7,19 @@ from typing import Any
 from agent.definitions.digests import digest_of
 from agent.definitions.files import MAX_ROWS_BYTES, Folder
 from agent.definitions.job_file import PARTY, JobFields, PartyFields, TemplateFields
+from agent.definitions.job_sessions import named_sessions, over
 from agent.definitions.mistakes import did_you_mean
-from agent.definitions.references import Checker, References
+from agent.definitions.references import JobChecker, References
 from agent.definitions.rows import Row, read_rows
 from agent.definitions.sessions import SessionDefinition
 from agent.definitions.source import Document, Path, Report, Source, Tree, Within, entries
+from agent.definitions.succession import root
 from agent.definitions.terms import Terms, terms_from
 from agent.definitions.validation import validate
-from agent.domain.job import JobDefinition, Place
+from agent.domain.job import SELF, JobDefinition, Place, SendBy
 from agent.domain.units import ChainId
 from jobs.fields import FieldContext
-from jobs.kind import Spec
+from jobs.kind import Spec, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _from_rows(
     shared = entries(tree.get("spec"))
     inherited = {name: value for name, value in tree.items() if name in PARTY and name != "id"}
     for row in read_rows(f"jobs/{rows}", text, columns, report):
-        party = {**inherited, **{name: value for name, value in row.values.items() if name in PARTY}}
+        party = over(inherited, {name: value for name, value in row.values.items() if name in PARTY})
         if "id" in row.values:
             party["id"] = f"{template}-{row.values['id']}"
         spec = {**shared, **{name: value for name, value in row.values.items() if name in columns - PARTY}}
@@ -104,17 +106,32 @@ class _Reader:
         before = len(self.report.mistakes)
         fields = validate(PartyFields, party, source, self.report)
         spec = self._spec(spec_tree, source, spec_source)
-        checker = Checker(self.known, source, self.report)
-        session = None
-        if "session" in fields:
-            session = checker.session(fields["session"], self.terms.chain_id, fields.get("account"))
-        if session is not None:
-            self._fit(checker, fields, spec, session)
+        checker = JobChecker(self.known, source, self.report)
+        sessions = self._sessions(checker, fields, party, spec)
+        if spec is not None:
+            self._timing(spec, source, spec_source)
         if spec is not None and "account" in fields:
             self._objections(spec, fields, spec_source)
-        if len(self.report.mistakes) > before or session is None or spec is None:
+        if len(self.report.mistakes) > before or not sessions or spec is None:
             return None
-        return self._definition(fields, spec, session, source)
+        return self._definition(fields, spec, sessions, source)
+
+    def _sessions(
+        self, checker: JobChecker, fields: Mapping[str, Any], party: dict[str, Tree], spec: Spec | None
+    ) -> list[SessionDefinition]:
+        found: list[SessionDefinition] = []
+        for name, at in named_sessions(fields, party, checker.source, self.report):
+            session = checker.session(name, at, self.terms.chain_id, fields.get("account"))
+            if session is None:
+                continue
+            found.append(session)
+            self._fit(checker, spec, session, at)
+            checker.same_module(found[0], session, at)
+            if self.terms.pay_gas_by is not None:
+                checker.payers(self.terms.pay_gas_by, session, at)
+        if found:
+            checker.lane(fields.get("lane"), found[0])
+        return found
 
     def _spec(self, tree: Tree | None, source: Source, spec_source: Source) -> Spec | None:
         kind, tokens = self.terms.kind, self.known.tokens.get(self.terms.chain_id or 0)
@@ -126,17 +143,30 @@ class _Reader:
         if kind is None or tokens is None:
             return None
         model: type[Spec] = kind.spec_model
+        before = len(self.report.mistakes)
         fields = validate(model, tree, spec_source, self.report, FieldContext(tokens))
-        return model.model_construct(**fields) if len(fields) == len(model.model_fields) else None
+        # Fields that are right each by itself may still not fit together.
+        sound = len(fields) == len(model.model_fields) and len(self.report.mistakes) == before
+        return model.model_construct(**fields) if sound else None
 
-    def _fit(
-        self, checker: Checker, fields: Mapping[str, Any], spec: Spec | None, session: SessionDefinition
-    ) -> None:
-        checker.lane(fields.get("lane"), session)
+    def _timing(self, spec: Spec, source: Source, spec_source: Source) -> None:
+        """Check that a kind which may be due either way is due one way."""
+        kind = self.terms.kind
+        if kind is None or kind.timing is not Timing.EITHER or "when" not in type(spec).model_fields:
+            return
+        watches = getattr(spec, "when", None) is not None
+        if watches and self.terms.has_schedule:
+            message, fix = "the job is due by schedule: and by when:", "keep one of them; see only_if:"
+            self.report.add(spec_source.place(("when",)), "two_timings", message, fix)
+        if not watches and not self.terms.has_schedule:
+            fix = "add schedule: beside spec:, or when: in it"
+            self.report.add(source.place(()), "never_due", "nothing makes the job due", fix)
+
+    def _fit(self, checker: JobChecker, spec: Spec | None, session: SessionDefinition, at: Path) -> None:
         if self.terms.schedule is not None:
-            checker.expiry(self.terms.schedule, session)
+            checker.expiry(self.terms.schedule, session, at)
         if spec is not None and self.terms.kind is not None:
-            checker.actions(self.terms.kind.requirements(spec, 1), session)
+            checker.actions(self.terms.kind.requirements(spec, session.account, 1), session, at)
 
     def _objections(self, spec: Spec, fields: Mapping[str, Any], source: Source) -> None:
         kind = self.terms.kind
@@ -144,9 +174,11 @@ class _Reader:
             self.report.add(source.place((name,)), "refused_by_kind", why, f"correct {name}")
 
     def _definition(
-        self, fields: Mapping[str, Any], spec: Spec, session: SessionDefinition, source: Source
+        self, fields: Mapping[str, Any], spec: Spec, sessions: list[SessionDefinition], source: Source
     ) -> JobDefinition | None:
-        terms = self.terms
+        terms, first = self.terms, sessions[0]
+        names = [session.name for session in sessions]
+        origin = root(first.name, self.known.sessions)
         kind, chain_id = terms.kind, terms.chain_id
         if (
             kind is None
@@ -154,17 +186,23 @@ class _Reader:
             or terms.fees is None
             or terms.retry is None
             or terms.digest is None
+            or terms.pay_gas_by is None
         ):
             return None
         identity = {
             "account": str(fields["account"]),
             "chain": chain_id,
             "kind": kind.name,
-            "session": session.name,
+            # Rotation and further sessions leave the job what it is; another owner's grant does not.
+            "session": origin,
             **kind.identity(spec),
         }
         whole = {
             **identity,
+            **({} if names == [origin] else {"sessions": names}),
+            **({"send_by": terms.fields["send_by"]} if terms.fields["send_by"] is SendBy.PRIVATE else {}),
+            # Left out where the account pays: a job of before there were paymasters is the same job.
+            **({} if terms.pay_gas_by == (SELF,) else {"pay_gas_by": terms.pay_gas_by}),
             "terms": str(terms.digest),
             "spec": spec.model_dump(mode="json"),
             "lane": fields["lane"],
@@ -175,8 +213,8 @@ class _Reader:
             kind=kind.name,
             chain_id=ChainId(chain_id),
             account=fields["account"],
-            account_kind=session.account_kind,
-            session=session.name,
+            account_kind=first.account_kind,
+            session=first.name,
             schedule=terms.schedule,
             spec=spec,
             identity_digest=digest_of(identity),
@@ -187,4 +225,7 @@ class _Reader:
             retry=terms.retry,
             catch_up=terms.fields["catch_up"],
             reference=fields["reference"],
+            other_sessions=tuple(names[1:]),
+            pay_gas_by=terms.pay_gas_by,
+            send_by=terms.fields["send_by"],
         )

@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.definitions.agent_file import AgentFile, agent_file, store_url
+from agent.definitions.agent_file import AgentFile, agent_file, kill_file, store_url
 from agent.definitions.chain_files import caps_of, chain_definition, key_definition, tokens_of
 from agent.definitions.conflicts import check_jobs, check_session
+from agent.definitions.enable_files import with_enable
 from agent.definitions.fields import FileContext
 from agent.definitions.files import MAX_YAML_BYTES, Folder
 from agent.definitions.jobs import jobs_from
 from agent.definitions.kinds import available_kinds
 from agent.definitions.mistakes import DefinitionError
+from agent.definitions.paymaster_files import payers_of
 from agent.definitions.records import Definitions
 from agent.definitions.references import References
 from agent.definitions.sessions import SessionDefinition, session_from
 from agent.definitions.source import Document, Report, entries
+from agent.definitions.succession import check_successions
 from agent.definitions.yaml_tree import parse_yaml
 from agent.domain.units import ChainId
 from jobs.kind import AnyKind
@@ -45,7 +48,7 @@ class _Loading:
 
     def run(self, name: str, environment: Mapping[str, str]) -> Definitions:
         document = self._document(name)
-        context = FileContext(environment, _secret_reader(self.folder.root))
+        context = FileContext(environment, secret_reader(self.folder.root))
         agent = None if document is None else agent_file(document, context, self.report)
         sessions = self._sessions(agent)
         known = self._references(agent, sessions)
@@ -68,6 +71,7 @@ class _Loading:
             sessions={name: session for name, session in sessions.items() if session is not None},
             jobs={job.id: job for job in jobs},
             kinds=self.kinds,
+            kill_file=kill_file(agent.fields, self.folder.root),
         )
 
     def _document(self, name: str) -> Document | None:
@@ -85,6 +89,8 @@ class _Loading:
         places: dict[str, str] = {}
         for document in self._documents("sessions"):
             session = session_from(document, self.report)
+            if session is not None:
+                session = with_enable(self.folder, session, self.report)
             name = entries(document.root).get("name")
             if session is not None and agent is not None:
                 check_session(session, agent, document, self.report)
@@ -95,6 +101,7 @@ class _Loading:
                 )
             elif isinstance(name, str):
                 found[name], places[name] = session, document.file
+        check_successions(found, self.report)
         return found
 
     def _references(
@@ -109,11 +116,16 @@ class _Loading:
                 n: tokens_of(chain["tokens"]) if "tokens" in chain else None for n, chain in chains.items()
             },
             fees={n: caps_of(chain["fees"]) if "fees" in chain else None for n, chain in chains.items()},
+            payers={n: payers_of(chain) for n, chain in chains.items()},
+            # What is wrong with a chain's own field is told there.
+            private=frozenset(n for n, chain in chains.items() if chain.get("private_bundler", True)),
             sessions=sessions,
         )
 
 
-def _secret_reader(root: Path) -> Callable[[str], str]:
+def secret_reader(root: Path) -> Callable[[str], str]:
+    """Return what reads `file:` references; it raises OSError and ValueError."""
+
     def read(name: str) -> str:
         descriptor = os.open(root / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:

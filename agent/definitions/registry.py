@@ -10,6 +10,9 @@ import yaml
 from agent.definitions.fields import Finality, parse_finality
 from agent.domain.units import Address, ChainId, Hash32
 
+CALL_GAS = 50_000_000
+"""Where a chain's file says nothing: geth's `--rpc.gascap`, which most nodes keep."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContractFacts:
@@ -32,6 +35,8 @@ class ChainFacts:
     block_time_s: int
     finality: Finality
     source: str
+    call_gas: int
+    """What nodes of the chain give one `eth_call`."""
 
 
 @cache
@@ -73,4 +78,5 @@ def _chain(facts: Mapping[str, object]) -> ChainFacts:
         block_time_s=int(str(facts["block_time_s"])),
         finality=parse_finality(facts["finality"]),
         source=str(facts["source"]),
+        call_gas=int(str(facts.get("call_gas", CALL_GAS))),
     )

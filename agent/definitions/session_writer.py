@@ -23,12 +23,7 @@ def _lines(definition: SessionDefinition, comments: Sequence[str]) -> Iterator[s
     yield f"key: {names[0]}" if len(names) == 1 else f"keys: [{', '.join(names)}]"
     yield f'smart_session: "{definition.smart_session}"'
     yield f'permission_id: "{definition.permission_id}"'
-    if definition.made_at is not None:
-        yield f"made_at: {definition.made_at}"
-    if definition.headroom is not None:
-        yield f"headroom: {definition.headroom}"
-    if definition.allow_lint:
-        yield f"allow_lint: [{', '.join(definition.allow_lint)}]"
+    yield from _notes(definition)
     yield "session:"
     yield f'  sessionValidator: "{session.session_validator}"'
     yield f'  sessionValidatorInitData: "0x{session.session_validator_init_data.hex()}"'
@@ -40,6 +35,22 @@ def _lines(definition: SessionDefinition, comments: Sequence[str]) -> Iterator[s
         yield f"  erc7739Policies: {json.dumps(signing)}"
     yield from _list("  actions", [line for action in session.actions for line in _action(action)])
     yield f"  permitERC4337Paymaster: {json.dumps(session.permit_erc4337_paymaster)}"
+
+
+def _notes(definition: SessionDefinition) -> Iterator[str]:
+    for name in ("made_at", "headroom", "uses"):
+        number = getattr(definition, name)
+        if number is not None:
+            yield f"{name}: {number}"
+    if definition.allow_lint:
+        yield f"allow_lint: [{', '.join(definition.allow_lint)}]"
+    if definition.allow_lint_reason:
+        # A JSON string is a YAML string too, whatever stands in it.
+        yield f"allow_lint_reason: {json.dumps(definition.allow_lint_reason, ensure_ascii=False)}"
+    if definition.succeeds is not None:
+        yield f"succeeds: {definition.succeeds}"
+    if definition.revoked_at is not None:
+        yield f"revoked_at: {definition.revoked_at}"
 
 
 def _action(action: ActionData) -> Iterator[str]:

@@ -1,12 +1,20 @@
 """Files of `sessions/`: the session exactly as it was granted, and whose it is."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from agent.definitions.fields import BooleanField, BytesField, HashField, IdField, RuleField, SelectorField
+from agent.definitions.fields import (
+    BooleanField,
+    BytesField,
+    HashField,
+    IdField,
+    ReasonField,
+    RuleField,
+    SelectorField,
+)
 from agent.definitions.source import Document, Report, Within
 from agent.definitions.validation import Fields, validate
 from agent.domain.job import Place
@@ -19,6 +27,7 @@ from agent.domain.session import (
 )
 from agent.domain.units import Address, ChainId, Hash32, Timestamp
 from agent.smart_sessions.addresses import SMART_SESSION
+from agent.smart_sessions.enabling import EnableGrant
 from agent.smart_sessions.ids import permission_id
 from agent.smart_sessions.policies import time_frame
 from jobs.fields import AddressField, IntegerField
@@ -43,8 +52,19 @@ class SessionDefinition:
     """From when its limits were counted; None where nobody noted it."""
     headroom: int | None = None
     """Spare operations per job that the operator asked for; None takes them from the retries."""
+    uses: int | None = None
+    """How often each job without a schedule was to act, as the operator said; None: as the jobs say."""
     allow_lint: tuple[str, ...] = ()
     """Lint rules the operator lets pass."""
+    allow_lint_reason: str = ""
+    """Why, in the operator's words."""
+    succeeds: str | None = None
+    """The session this one takes over from, under another key."""
+    revoked_at: Timestamp | None = None
+    """When its owner took it back; nothing is signed under it any more."""
+
+    enable: EnableGrant | None = field(default=None, repr=False)
+    """The owner's signature that lets the first operation enable it; kept in a file of its own."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -164,9 +184,17 @@ class SessionFields(Fields):
     permission_id: HashField = Field(description="Its id; checked against the session below.")
     made_at: IntegerField | None = Field(None, description="Second from which its limits were counted.")
     headroom: IntegerField | None = Field(None, description="Spare operations per job in its limits.")
+    uses: IntegerField | None = Field(
+        None, description="How often each job without a schedule may act by its limits."
+    )
     allow_lint: tuple[RuleField, ...] = Field(
         default=(),
-        description="Lint rules that may refuse nothing here, such as [L12]: with a reason beside.",
+        description="Lint rules that may refuse nothing here, such as [L12].",
+    )
+    allow_lint_reason: ReasonField | None = Field(None, description="Why these rules may be broken here.")
+    succeeds: IdField | None = Field(None, description="The session this one takes over from.")
+    revoked_at: IntegerField | None = Field(
+        None, description="Second at which its owner took it back; no job may use it since."
     )
     session: GrantedFields = Field(description="The exact session, never encoded anew.")
 
@@ -201,7 +229,11 @@ def _definition(fields: Mapping[str, Any], document: Document) -> SessionDefinit
         cosigners=tuple(others),
         made_at=fields["made_at"],
         headroom=fields["headroom"],
+        uses=fields["uses"],
         allow_lint=fields["allow_lint"],
+        allow_lint_reason=fields["allow_lint_reason"] or "",
+        succeeds=fields["succeeds"],
+        revoked_at=fields["revoked_at"],
         smart_session=fields["smart_session"],
         session=fields["session"].value(),
         permission_id=fields["permission_id"],

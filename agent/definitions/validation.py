@@ -28,7 +28,8 @@ class Fields(BaseModel):
     Defaults are written as in a file, so that the schemas can show them, and validated.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Built when it is first used: of many models a start needs few.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def validate(
