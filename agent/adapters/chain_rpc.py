@@ -1,28 +1,25 @@
-"""A chain read through its nodes' JSON-RPC."""
+"""A chain read through its nodes: in order, around the sick and the late, never behind what was seen."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import stamina
-
-from agent.adapters.json_rpc import Json, JsonRpc, Request, RpcFailure, RpcSilent
-from agent.adapters.multicall import aggregate3, aggregate3_results
+from agent.adapters.json_rpc import JsonRpc
+from agent.adapters.node_choice import HeadGuard, Shown, in_order
+from agent.adapters.node_rpc import CALL_GAS, NodeRpc, NodeSilent
+from agent.adapters.read_batch import RememberingBatch, Values, distinct
+from agent.adapters.read_retry import until_answered
 from agent.domain.call import Call
-from agent.domain.errors import ChainReverted, ChainUnavailable
-from agent.domain.units import Address, ChainId, Hash32, Timestamp, Wei, bytes_from_hex, hex_from_bytes
-from agent.ports import Block, BlockTag, CallFailed, Log, TransactionReceipt
+from agent.domain.errors import ChainUnavailable
+from agent.domain.evaluation import Read
+from agent.domain.units import Address, ChainId, Hash32, Wei
+from agent.ports import Block, BlockTag, CallFailed, Log, ReadBatch, TransactionReceipt
 
-CALLS_PER_REQUEST = 500
-READ_ATTEMPTS = 3
-GAS_PRICE_FALLBACK_WEI = 1_500_000_000
-METHOD_NOT_FOUND = -32601
-WITHOUT_TRANSACTIONS = False
 Answer = TypeVar("Answer")
-REVERT_CODES = frozenset({3, -32000, -32015, -32603})
 
 
 class ChainRpc:
-    """ChainReader over one or more nodes; a silent node's question goes to the next one."""
+    """ChainReader over one or more nodes; what one cannot answer is asked of the next."""
 
     def __init__(
         self,
@@ -31,12 +28,19 @@ class ChainRpc:
         *,
         finality_depth: int | None = None,
         multicall: Address | None = None,
+        call_gas: int = CALL_GAS,
     ) -> None:
-        """Take the nodes in order of preference; `finality_depth` None means the node's `finalized` tag."""
+        """Take the nodes in order of preference; `finality_depth` None means the node's `finalized` tag.
+
+        `call_gas` is what they give one `eth_call`.
+        """
         self._chain_id = chain_id
-        self._nodes = tuple(nodes)
         self._finality_depth = finality_depth
-        self._multicall = multicall
+        self._guard = HeadGuard()
+        self.nodes = tuple(
+            NodeRpc(chain_id, node, finality_depth=finality_depth, multicall=multicall, call_gas=call_gas)
+            for node in nodes
+        )
 
     @property
     def chain_id(self) -> ChainId:
@@ -44,199 +48,138 @@ class ChainRpc:
         return self._chain_id
 
     async def remote_chain_id(self) -> ChainId:
-        """Return the chain id that the node names."""
-        return ChainId(_shaped(_number, await self._read("eth_chainId")))
+        """Return the chain id that the first node to answer names."""
+        return await self._first(lambda node: node.remote_chain_id())
 
     async def block(self, tag: BlockTag) -> Block:
-        """Return a header; raises ChainUnavailable when the node has no such block."""
-        header = await self._read("eth_getBlockByNumber", _tag(tag), WITHOUT_TRANSACTIONS)
-        if header is None:
-            raise ChainUnavailable(f"chain {self._chain_id} has no block {tag}")
-        return _shaped(_block, header)
+        """Return a header, of `latest` never an older one than before; raises ChainUnavailable."""
+        if tag == "latest":
+            return await self._retried(self._head)
+        return await self._first(lambda node: node.block(tag), tag)
 
     async def finalized(self) -> Block:
         """Return the newest final block by this chain's rule."""
         if self._finality_depth is None:
-            return await self.block("finalized")
+            return await self._first(lambda node: node.finalized())
         head = await self.block("latest")
         return await self.block(max(0, head.number - self._finality_depth))
 
-    async def call(self, target: Address, data: bytes, tag: BlockTag, sender: Address | None = None) -> bytes:
+    async def call(
+        self,
+        target: Address,
+        data: bytes,
+        tag: BlockTag,
+        sender: Address | None = None,
+        gas: int | None = None,
+    ) -> bytes:
         """Run `eth_call`; raises ChainReverted with the revert data."""
-        message = {"to": str(target), "data": hex_from_bytes(data)}
-        if sender is not None:
-            message["from"] = str(sender)
-        try:
-            return _shaped(bytes_from_hex, await self._ask("eth_call", message, _tag(tag)))
-        except RpcFailure as failure:
-            raise _reverted(failure) from None
+        return await self._first(lambda node: node.call(target, data, tag, sender, gas), tag)
 
     async def calls(self, calls: Sequence[Call], tag: BlockTag) -> tuple[bytes | CallFailed, ...]:
         """Read many values at one block, through Multicall3 where the chain has it."""
-        answers: list[bytes | CallFailed] = []
-        for start in range(0, len(calls), CALLS_PER_REQUEST):
-            chunk = calls[start : start + CALLS_PER_REQUEST]
-            if self._multicall is None:
-                answers += await self._through_batch(chunk, tag)
-            else:
-                answers += await self._through_multicall(self._multicall, chunk, tag)
-        return tuple(answers)
+        return await self._first(lambda node: node.calls(calls, tag), tag)
+
+    def batch(self, reads: Sequence[Read]) -> ReadBatch:
+        """Pack reads that are wanted at many blocks, for each node that is asked in its own way."""
+        chosen = distinct(reads)
+        packed: dict[NodeRpc, Callable[[Block], Awaitable[Values]]] = {}
+
+        async def values_at(block: Block) -> Values:
+            async def ask(node: NodeRpc) -> Values:
+                if node not in packed:
+                    packed[node] = node.values_at(chosen)
+                return await packed[node](block)
+
+            return await self._first(ask, block.number)
+
+        return RememberingBatch(chosen, values_at)
 
     async def code(self, address: Address, tag: BlockTag = "latest") -> bytes:
         """Return the code at an address."""
-        return _shaped(bytes_from_hex, await self._read("eth_getCode", str(address), _tag(tag)))
+        return await self._first(lambda node: node.code(address, tag), tag)
 
     async def balance(self, address: Address, tag: BlockTag = "latest") -> Wei:
         """Return the native balance."""
-        return Wei(_shaped(_number, await self._read("eth_getBalance", str(address), _tag(tag))))
+        return await self._first(lambda node: node.balance(address, tag), tag)
 
     async def logs(
         self, address: Address, topics: Sequence[Sequence[Hash32] | None], from_block: int, to_block: int
     ) -> tuple[Log, ...]:
         """Return the logs of a block range, both ends included, in order."""
-        query = {
-            "address": str(address),
-            "topics": [
-                None if options is None else [str(option) for option in options] for options in topics
-            ],
-            "fromBlock": hex(from_block),
-            "toBlock": hex(to_block),
-        }
-        return _shaped(_logs, await self._read("eth_getLogs", query))
+        # A node that lacks the last blocks would leave them out without a word.
+        return await self._first(lambda node: node.logs(address, topics, from_block, to_block), to_block)
 
     async def receipt(self, transaction_hash: Hash32) -> TransactionReceipt | None:
         """Return a transaction's receipt, None while it is not mined."""
-        answer = await self._read("eth_getTransactionReceipt", str(transaction_hash))
-        return None if answer is None else _shaped(_receipt, answer)
+        return await self._first(lambda node: node.receipt(transaction_hash))
+
+    async def transaction_input(self, transaction_hash: Hash32) -> bytes | None:
+        """Return a transaction's call data, None for one that the node does not know."""
+        return await self._first(lambda node: node.transaction_input(transaction_hash))
 
     async def priority_fee(self) -> Wei:
-        """Return the node's suggestion; a common value where the node has none."""
-        try:
-            return Wei(_shaped(_number, await self._ask("eth_maxPriorityFeePerGas")))
-        except RpcFailure as failure:
-            if failure.code != METHOD_NOT_FOUND:
-                raise ChainUnavailable(str(failure)) from None
-            return Wei(GAS_PRICE_FALLBACK_WEI)
+        """Return a node's suggestion; a common value where it has none."""
+        return await self._first(lambda node: node.priority_fee())
 
     async def close(self) -> None:
         """Close the connections."""
-        for node in self._nodes:
+        for node in self.nodes:
             await node.close()
 
-    async def _read(self, method: str, *params: Json) -> Json:
-        try:
-            return await self._ask(method, *params)
-        except RpcFailure as failure:
-            raise ChainUnavailable(f"{method}: {failure}") from None
+    def in_order(self, tag: BlockTag | None = None) -> tuple[NodeRpc, ...]:
+        """Return the nodes as they are to be asked about a block: all of them, the best first."""
+        if len(self.nodes) == 1:
+            return self.nodes
+        shown = [Shown(node.standing.healthy, node.head) for node in self.nodes]
+        return tuple(self.nodes[place] for place in in_order(shown, self._height(tag)))
 
-    async def _ask(self, method: str, *params: Json) -> Json:
-        try:
-            # A read has no effect, so it may be asked again; a send never comes through here.
-            async for attempt in stamina.retry_context(
-                on=RpcSilent, attempts=READ_ATTEMPTS, wait_initial=0.1, wait_max=1.0, timeout=20.0
-            ):
-                with attempt:
-                    return await self._ask_nodes(method, params)
-        except RpcSilent as silence:
-            raise ChainUnavailable(str(silence)) from None
-        raise AssertionError("unreachable: the last attempt raises")
+    async def require_block(self, node: NodeRpc, tag: BlockTag | None) -> None:
+        """Raise ChainUnavailable when the node is behind the block that is asked about."""
+        height = self._height(tag)
+        if node.head < height and (await node.block("latest")).number < height:
+            raise ChainUnavailable(f"{node.name} is at block {node.head}, behind {height}")
 
-    async def _ask_nodes(self, method: str, params: Sequence[Json]) -> Json:
-        silence = RpcSilent("no node is configured")
-        for node in self._nodes:
+    def _height(self, tag: BlockTag | None) -> int:
+        if isinstance(tag, int):
+            return tag
+        return self._guard.highest if tag == "latest" else -1
+
+    async def _head(self) -> Block:
+        shown: list[int] = []
+        error = ChainUnavailable("no node is configured")
+        for node in self.in_order():
             try:
-                return await node.request(method, params)
-            except RpcSilent as error:
-                silence = error
-        raise silence
+                head = await node.block("latest")
+            except ChainUnavailable as unavailable:
+                error = unavailable
+                continue
+            if self._guard.allows(head.number):
+                self._guard = self._guard.seen(head.number)
+                return head
+            shown.append(head.number)
+        if not shown:
+            raise error
+        highest = self._guard.highest
+        self._guard = self._guard.all_below(max(shown), time.monotonic())
+        raise ChainUnavailable(f"the newest block is {max(shown)}, and {highest} was seen before")
 
-    async def _through_multicall(
-        self, multicall: Address, calls: Sequence[Call], tag: BlockTag
-    ) -> list[bytes | CallFailed]:
-        data = await self.call(multicall, aggregate3(calls), tag)
-        try:
-            results = aggregate3_results(data, len(calls))
-        except ValueError as error:
-            raise ChainUnavailable(str(error)) from None
-        # A target without code answers success and nothing: that is no value.
-        return [value if success and value else CallFailed(value) for success, value in results]
+    async def _first(
+        self, ask: Callable[[NodeRpc], Awaitable[Answer]], tag: BlockTag | None = None
+    ) -> Answer:
+        return await self._retried(lambda: self._round(ask, tag))
 
-    async def _through_batch(self, calls: Sequence[Call], tag: BlockTag) -> list[bytes | CallFailed]:
-        requests = [
-            Request("eth_call", [{"to": str(call.target), "data": hex_from_bytes(call.data)}, _tag(tag)])
-            for call in calls
-        ]
-        try:
-            answers = await self._nodes[0].batch(requests)
-        except RpcSilent as silence:
-            raise ChainUnavailable(str(silence)) from None
-        return [_value(answer) for answer in answers]
+    async def _round(self, ask: Callable[[NodeRpc], Awaitable[Answer]], tag: BlockTag | None) -> Answer:
+        errors: list[ChainUnavailable] = []
+        for node in self.in_order(tag):
+            try:
+                await self.require_block(node, tag)
+                return await ask(node)
+            except ChainUnavailable as error:
+                errors.append(error)
+        if not errors:
+            raise ChainUnavailable("no node is configured")
+        # Silence may end when it is asked again; what a node says of itself does not change so soon.
+        raise next((error for error in errors if isinstance(error, NodeSilent)), errors[0])
 
-
-def _shaped(parse: Callable[[Json], Answer], answer: Json) -> Answer:
-    try:
-        return parse(answer)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ChainUnavailable(f"the node's answer has another shape ({type(error).__name__})") from None
-
-
-def _number(answer: Json) -> int:
-    return int(answer, 16)
-
-
-def _tag(tag: BlockTag) -> str:
-    return hex(tag) if isinstance(tag, int) else tag
-
-
-def _value(answer: Json) -> bytes | CallFailed:
-    if isinstance(answer, RpcFailure):
-        return CallFailed(_reverted(answer).data)
-    value = bytes_from_hex(answer)
-    return value or CallFailed(value)
-
-
-def _reverted(failure: RpcFailure) -> ChainReverted:
-    data = failure.data
-    if isinstance(data, dict):
-        data = data.get("data")
-    is_revert = failure.code in REVERT_CODES or "revert" in failure.message.lower()
-    if not is_revert:
-        raise ChainUnavailable(f"eth_call failed: {failure}") from None
-    if isinstance(data, str) and data.startswith("0x"):
-        return ChainReverted(bytes_from_hex(data), failure.message)
-    return ChainReverted(b"", failure.message)
-
-
-def _block(header: dict[str, Json]) -> Block:
-    return Block(
-        number=int(header["number"], 16),
-        hash=Hash32.from_hex(header["hash"]),
-        timestamp=Timestamp(int(header["timestamp"], 16)),
-        base_fee_per_gas=Wei(int(header.get("baseFeePerGas") or "0x0", 16)),
-    )
-
-
-def _receipt(answer: dict[str, Json]) -> TransactionReceipt:
-    return TransactionReceipt(
-        transaction_hash=Hash32.from_hex(answer["transactionHash"]),
-        block_number=int(answer["blockNumber"], 16),
-        block_hash=Hash32.from_hex(answer["blockHash"]),
-        status=int(answer["status"], 16),
-        logs=_logs(answer["logs"]),
-    )
-
-
-def _logs(items: list[dict[str, Json]]) -> tuple[Log, ...]:
-    return tuple(_log(item) for item in items)
-
-
-def _log(item: dict[str, Json]) -> Log:
-    return Log(
-        address=Address.from_hex(item["address"]),
-        topics=tuple(Hash32.from_hex(topic) for topic in item["topics"]),
-        data=bytes_from_hex(item["data"]),
-        block_number=int(item["blockNumber"], 16),
-        block_hash=Hash32.from_hex(item["blockHash"]),
-        transaction_hash=Hash32.from_hex(item["transactionHash"]),
-        log_index=int(item["logIndex"], 16),
-    )
+    async def _retried(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        return await until_answered(ask, NodeSilent)

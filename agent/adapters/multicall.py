@@ -1,11 +1,21 @@
 """Multicall3 `aggregate3`, packed by hand because it is on the path of every block."""
 
-from collections.abc import Sequence
+from binascii import unhexlify
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from agent.domain.call import Call
 
 AGGREGATE3 = bytes.fromhex("82ad56cb")
 _WORD = 32
+_TWO_WORDS = 2 * _WORD
+_NO_BYTES = bytes(12)
+_MAY_FAIL = (1).to_bytes(_WORD, "big") + (96).to_bytes(_WORD, "big")
+"""`allowFailure`, and where the call data begins."""
+_SHORTEST = 6 * _WORD
+"""Hex digits of a result without data."""
+_COMPARED = 64
+"""Results that are compared at once: few of thousands change in a block."""
 
 
 def aggregate3(calls: Sequence[Call]) -> bytes:
@@ -15,16 +25,10 @@ def aggregate3(calls: Sequence[Call]) -> bytes:
     offset = _WORD * len(calls)
     for call in calls:
         heads.append(offset.to_bytes(_WORD, "big"))
+        data = call.data
+        size = len(data)
         tail = b"".join(
-            (
-                bytes(12),
-                call.target,
-                (1).to_bytes(_WORD, "big"),
-                (96).to_bytes(_WORD, "big"),
-                len(call.data).to_bytes(_WORD, "big"),
-                call.data,
-                bytes(-len(call.data) % _WORD),
-            )
+            (_NO_BYTES, call.target, _MAY_FAIL, size.to_bytes(_WORD, "big"), data, bytes(-size % _WORD))
         )
         tails.append(tail)
         offset += len(tail)
@@ -42,13 +46,60 @@ def aggregate3_results(data: bytes, expected: int) -> list[tuple[bool, bytes]]:
     return [_result(data, first + _word(data, first + _WORD * index)) for index in range(expected)]
 
 
-def _result(data: bytes, start: int) -> tuple[bool, bytes]:
-    bytes_at = start + _word(data, start + _WORD)
-    length = _word(data, bytes_at)
-    value = data[bytes_at + _WORD : bytes_at + _WORD + length]
-    if len(value) != length:
+def result_stride(text: str, count: int) -> int:
+    """Return how many hex digits each of `count` results takes up; 0 where they may differ in that.
+
+    `text` is the answer as 0x-hex. What has a stride is `count` results, one after the other, to the end.
+    """
+    stride, rest = divmod(len(text) - first_result(count), max(count, 1))
+    if rest or stride < _SHORTEST or stride % (2 * _WORD):
+        return 0
+    return stride if text.startswith(_even_head(count, stride)) else 0
+
+
+def first_result(count: int) -> int:
+    """Return where in the answer as 0x-hex the first of `count` results of one stride begins."""
+    return len("0x") + 2 * _WORD * (2 + count)
+
+
+def differing(old: str, new: str, count: int, stride: int) -> Iterator[int]:
+    """Return which of `count` results differ between two answers of that stride, in order."""
+    first, many = first_result(count), _COMPARED * stride
+    for start in range(first, len(new), many):
+        if old[start : start + many] != new[start : start + many]:
+            for at in range(start, min(start + many, len(new)), stride):
+                if old[at : at + stride] != new[at : at + stride]:
+                    yield (at - first) // stride
+
+
+def result_in(text: str) -> tuple[bool, bytes]:
+    """Decode one result of an answer with a stride, as hex; raises ValueError."""
+    data = unhexlify(text)
+    length = _word(data, 2 * _WORD)
+    if _word(data, _WORD) != 2 * _WORD or length > len(data) - 3 * _WORD:
         raise ValueError("Multicall3's answer is cut short")
-    return _word(data, start) != 0, value
+    return _word(data, 0) != 0, data[3 * _WORD : 3 * _WORD + length]
+
+
+@lru_cache(maxsize=32)
+def _even_head(count: int, stride: int) -> str:
+    """Return how an answer of `count` results begins when each takes up `stride` hex digits."""
+    words = [_WORD, count, *(_WORD * count + stride // 2 * place for place in range(count))]
+    return "0x" + b"".join(word.to_bytes(_WORD, "big") for word in words).hex()
+
+
+def _result(data: bytes, start: int) -> tuple[bool, bytes]:
+    # Read here, not word by word: a burst has thousands of results.
+    size = len(data)
+    if start + _TWO_WORDS > size:
+        raise ValueError("Multicall3's answer is cut short")
+    value_at = start + int.from_bytes(data[start + _WORD : start + _TWO_WORDS], "big") + _WORD
+    if value_at > size:
+        raise ValueError("Multicall3's answer is cut short")
+    end = value_at + int.from_bytes(data[value_at - _WORD : value_at], "big")
+    if end > size:
+        raise ValueError("Multicall3's answer is cut short")
+    return int.from_bytes(data[start : start + _WORD], "big") != 0, data[value_at:end]
 
 
 def _word(data: bytes, at: int) -> int:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from agent.domain.firing import Firing, Seen
+from agent.domain.hold import Epoch, Hold, Scope
 from agent.domain.journal import Armed, Change, Enrolment, JobRow
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation, SignedOperation
-from agent.domain.units import Timestamp
+from agent.domain.units import ChainId, Timestamp
 
 Arm = Callable[[JobRow], Armed]
 T_co = TypeVar("T_co", covariant=True)
@@ -44,6 +46,21 @@ class Claim(Command[tuple[Occurrence, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class Fire(Command[tuple[Occurrence | None, ...]]):
+    """What the watchers of the chains ask for."""
+
+    firings: tuple[Firing, ...]
+    at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Remember(Command[None]):
+    """What watched jobs saw, without firing."""
+
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Enroll(Command[tuple[JobRow, ...]]):
     """The jobs that are active from now on."""
 
@@ -65,4 +82,32 @@ class Resume(Command[JobRow]):
     """The end of a pause."""
 
     job_id: str
+    at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class PutHold(Command[Hold]):
+    """A finding or a person's word that a scope sends nothing."""
+
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHold(Command[Hold]):
+    """The end of a hold."""
+
+    scope: Scope
+    code: str
+    reason: str
+    at: Timestamp
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Command[None]):
+    """How far a chain was swept, and the sessions' epochs that the sweep found."""
+
+    chain_id: ChainId
+    swept_to: int
+    epochs: tuple[Epoch, ...]
     at: Timestamp

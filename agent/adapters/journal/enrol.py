@@ -91,18 +91,23 @@ def _shared_lanes(image: Image, enrolments: Sequence[Enrolment]) -> list[str]:
 def _enrolled(image: Image, enrolment: Enrolment, at: Timestamp) -> JobRow:
     known = image.jobs.get(enrolment.job_id)
     if known is None:
-        image.note(Note(at, "enroll", _form(enrolment)))
+        image.note(Note(at, "enroll", enrolment_form(enrolment)))
         return image.put_job(JobRow(enrolment, active=True, paused=False, pause_reason="", next_sequence=0))
     if known.enrolment.definition_digest != enrolment.definition_digest:
-        image.note(Note(at, "redefine", _form(enrolment)))
+        image.note(Note(at, "redefine", enrolment_form(enrolment)))
         return image.put_job(replace(known, enrolment=enrolment, active=True))
+    if known.enrolment.sessions != enrolment.sessions:
+        sessions = [str(session) for session in enrolment.sessions]
+        image.note(Note(at, "sessions", {"job": enrolment.job_id, "sessions": sessions}))
+        known = image.put_job(replace(known, enrolment=replace(known.enrolment, sessions=enrolment.sessions)))
     if not known.active:
         image.note(Note(at, "reactivate", {"job": enrolment.job_id}))
         return image.put_job(replace(known, active=True))
     return known
 
 
-def _form(enrolment: Enrolment) -> dict[str, Any]:
+def enrolment_form(enrolment: Enrolment) -> dict[str, Any]:
+    """Write a job as JSON values."""
     cursor = enrolment.cursor
     return {
         "job": enrolment.job_id,
@@ -112,5 +117,6 @@ def _form(enrolment: Enrolment) -> dict[str, Any]:
         "nonce_key": hex(enrolment.nonce_key),
         "identity": enrolment.identity_digest,
         "definition": enrolment.definition_digest,
+        "sessions": [str(session) for session in enrolment.sessions],
         "next": None if cursor is None else [cursor.slot, cursor.ordinal, cursor.due_at],
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from agent.domain.errors import StoreUnavailable
+from agent.domain.errors import StoreDamaged
 from agent.domain.journal import JournalEntry
 from agent.domain.units import Timestamp
 
@@ -43,7 +43,7 @@ def chained(tail: Tail, note: Note) -> JournalEntry:
 
 
 def check_chain(entries: Iterable[JournalEntry]) -> None:
-    """Walk the chain from its first row; raise StoreUnavailable naming the first broken one."""
+    """Walk the chain from its first row; raise StoreDamaged naming the first broken one."""
     tail = Tail()
     for entry in entries:
         row = (
@@ -57,7 +57,7 @@ def check_chain(entries: Iterable[JournalEntry]) -> None:
         )
         follows = entry.sequence == tail.sequence + 1 and entry.previous_digest == tail.digest
         if not follows or entry.digest != _digest(tail.digest, row):
-            raise StoreUnavailable(f"the journal is damaged: entry {tail.sequence + 1} breaks the hash chain")
+            raise StoreDamaged(f"the journal is damaged: entry {tail.sequence + 1} breaks the hash chain")
         tail = Tail(entry.sequence, entry.digest)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from agent.adapters.journal.hash_chain import Note, Tail, chained
 from agent.domain.errors import NotFound
+from agent.domain.hold import FailedUse, Hold
 from agent.domain.journal import JobRow, JournalEntry
 from agent.domain.journal_step import holds_lane
 from agent.domain.occurrence import Occurrence
@@ -47,6 +48,10 @@ class Writes:
     occurrences: dict[int, Occurrence] = field(default_factory=dict)
     reservations: dict[tuple[int, str], Held | None] = field(default_factory=dict)
     operations: list[StoredOperation] = field(default_factory=list)
+    failed_uses: dict[Hash32, tuple[FailedUse, ...]] = field(default_factory=dict)
+    """By operation; an empty tuple takes back what was kept of it."""
+    spent: dict[str, int] = field(default_factory=dict)
+    holds: dict[tuple[str, str], Hold] = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)
 
 
@@ -64,8 +69,14 @@ class Image:
     reservations: dict[str, dict[int, Held]] = field(default_factory=dict)
     """By limit key, then occurrence."""
     held_keys: dict[int, set[str]] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
+    """Of the limits that the agent counts itself."""
     hashes: dict[Hash32, int] = field(default_factory=dict)
     """Which occurrence each operation was signed for."""
+    holds: dict[tuple[str, str], Hold] = field(default_factory=dict)
+    """By scope and code, the released ones too."""
+    held: dict[str, Hold] = field(default_factory=dict)
+    """One that is active of each scope that is held."""
     writes: Writes = field(default_factory=Writes)
 
     def occurrence(self, occurrence_id: int) -> Occurrence:
@@ -117,10 +128,33 @@ class Image:
         self.reservations.setdefault(limit_key, {})[occurrence_id] = held
         self.held_keys.setdefault(occurrence_id, set()).add(limit_key)
 
+    def put_spent(self, limit_key: str, amount: int) -> None:
+        """Add to what was spent of a limit that the agent counts itself."""
+        self.spent[limit_key] = self.writes.spent[limit_key] = self.spent.get(limit_key, 0) + amount
+
     def put_operation(self, stored: StoredOperation) -> None:
         """Keep the signed operation."""
         self.hashes[stored.operation.user_op_hash] = stored.operation.occurrence_id
         self.writes.operations.append(stored)
+
+    def put_failed_uses(self, user_op_hash: Hash32, uses: tuple[FailedUse, ...]) -> None:
+        """Keep what an operation that reverted had reserved; an empty tuple takes it back."""
+        self.writes.failed_uses[user_op_hash] = uses
+
+    def put_hold(self, hold: Hold) -> Hold:
+        """Keep a hold, active or released."""
+        self.writes.holds[str(hold.scope), hold.code] = hold
+        return self.load_hold(hold)
+
+    def load_hold(self, hold: Hold) -> Hold:
+        """Take the hold as the store has it."""
+        scope = str(hold.scope)
+        self.holds[scope, hold.code] = hold
+        self.held.pop(scope, None)
+        for (held, _), one in self.holds.items():
+            if held == scope and one.active:
+                self.held[scope] = one
+        return hold
 
     def note(self, note: Note) -> None:
         """Add a row to the hash chain."""

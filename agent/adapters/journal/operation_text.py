@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from agent.domain.errors import StoreUnavailable
+from agent.domain.errors import StoreDamaged
 from agent.domain.keccak import keccak256
 from agent.domain.occurrence import Nonce
 from agent.domain.operation import JournaledOperation, SignedOperation
@@ -37,7 +37,16 @@ def operation_text(signed: SignedOperation, at: Timestamp, facts: dict[str, str]
         "journaled_at": at,
         "facts": facts,
     }
+    if draft.cancels:
+        form["cancels"] = True
+    if draft.plan.useful_until is not None:
+        form["useful_until"] = draft.plan.useful_until
     return orjson.dumps(form, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def signed_under(text: str) -> Hash32:
+    """Return the permission id of the session that signed the operation."""
+    return Hash32.from_hex(orjson.loads(text)["permission_id"])
 
 
 def text_digest(text: str) -> str:
@@ -46,9 +55,9 @@ def text_digest(text: str) -> str:
 
 
 def operation_from_text(text: str, digest: str) -> JournaledOperation:
-    """Read an operation back; raise StoreUnavailable when a byte of it changed."""
+    """Read an operation back; raise StoreDamaged when a byte of it changed."""
     if text_digest(text) != digest:
-        raise StoreUnavailable("the journal is damaged: a signed operation does not match its digest")
+        raise StoreDamaged("the journal is damaged: a signed operation does not match its digest")
     form: dict[str, Any] = orjson.loads(text)
     return JournaledOperation(
         occurrence_id=form["occurrence"],
@@ -61,4 +70,7 @@ def operation_from_text(text: str, digest: str) -> JournaledOperation:
         valid_until=form["valid_until"],
         journaled_at=form["journaled_at"],
         planned_at_block=form["planned_at_block"],
+        cancels=form.get("cancels", False),
+        intent=form["intent"],
+        useful_until=form.get("useful_until"),
     )

@@ -1,5 +1,6 @@
 """Ports made real in memory."""
 
 from agent.adapters.memory.journal import MemoryJournal
+from agent.adapters.memory.missing import MissingJournal
 
-__all__ = ["MemoryJournal"]
+__all__ = ["MemoryJournal", "MissingJournal"]

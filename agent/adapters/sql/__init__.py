@@ -1,24 +1,53 @@
 """The journal in SQLite or PostgreSQL."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.adapters.sql.engine import create_file, postgres_engine, sqlite_engine, sqlite_path, store_url
 from agent.adapters.sql.journal import SqlJournal
-from agent.adapters.sql.lock import FileLock, lock_with_connection
+from agent.adapters.sql.lock import (
+    FileLock,
+    connection_lock_owner,
+    file_lock_owner,
+    lock_with_connection,
+)
 from agent.adapters.sql.schema import migrate
 from agent.adapters.sql.transaction import unavailable
 from agent.domain.errors import StoreUnavailable
 
-__all__ = ["SqlJournal", "is_there", "open_journal"]
+__all__ = ["SqlJournal", "beside", "is_there", "open_journal", "worker_of"]
 
 
 def is_there(url: str) -> bool:
     """Say whether a store was made already; a PostgreSQL server is taken at its word."""
     parsed = store_url(url)
     return parsed.drivername != "sqlite" or sqlite_path(parsed).exists()
+
+
+def beside(url: str, suffix: str) -> Path | None:
+    """Return the file beside the journal's own, None for a store on a server."""
+    parsed = store_url(url)
+    if parsed.drivername != "sqlite":
+        return None
+    path = sqlite_path(parsed)
+    return path.with_name(path.name + suffix)
+
+
+def worker_of(url: str) -> str | None:
+    """Say which worker has the store, running or hung; None when none has. Raises StoreUnavailable."""
+    parsed = store_url(url)
+    if parsed.drivername == "sqlite":
+        return file_lock_owner(sqlite_path(parsed))
+    engine = postgres_engine(parsed, writes=False)
+    try:
+        return connection_lock_owner(engine)
+    except SQLAlchemyError as error:
+        raise unavailable(error) from error
+    finally:
+        engine.dispose()
 
 
 def open_journal(url: str, *, exclusive: bool) -> SqlJournal:

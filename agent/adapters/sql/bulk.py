@@ -1,6 +1,6 @@
 """Statements over many rows, at the driver's own speed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -33,7 +33,7 @@ def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[Value
     """
     compiled = _compiled(connection, statement, rows[0])
     order = compiled.order
-    parameters = list(rows) if order is None else list(map(itemgetter(*order), rows))
+    parameters = list(rows) if order is None else list(map(_picker(order), rows))
     return connection.exec_driver_sql(compiled.text, parameters).rowcount
 
 
@@ -43,8 +43,13 @@ def fetch_all(
     """Return the rows as the driver gives them; the statement is kept like those of `run_many`."""
     compiled = _compiled(connection, statement, values)
     given = compiled.constants | values
-    parameters = given if compiled.order is None else itemgetter(*compiled.order)(given)
+    parameters = given if compiled.order is None else _picker(compiled.order)(given)
     return connection.exec_driver_sql(compiled.text, parameters).cursor.fetchall()
+
+
+def _picker(order: tuple[str, ...]) -> Callable[[Values], Any]:
+    # Of one name or none, itemgetter makes no tuple.
+    return itemgetter(*order) if len(order) > 1 else lambda values: tuple(values[name] for name in order)
 
 
 def _compiled(connection: Connection, statement: Statement, row: Values) -> _Compiled:

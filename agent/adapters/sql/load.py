@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from agent.adapters.journal.command import Append, Record
 from agent.adapters.journal.hash_chain import Tail
 from agent.adapters.journal.image import Image
 from agent.adapters.journal.record import moves_lane
 from agent.adapters.sql import tables
-from agent.adapters.sql.rows import held_from_row, job_from_row, occurrence_from_row
+from agent.adapters.sql.bulk import fetch_all
+from agent.adapters.sql.hold_rows import load_holds
+from agent.adapters.sql.rows import held_from_row, job_from_row, number, occurrence_from_row
+from agent.domain.budget import counted_by_agent
 from agent.domain.journal import Change
-from agent.domain.journal_step import COUNTS, RELEASES, UNCOUNTS
+from agent.domain.journal_step import COUNTS, LEAVES, RELEASES, UNCOUNTS
 from agent.domain.states import IN_FLIGHT, Event, State
 from agent.domain.units import Hash32
 
@@ -20,8 +23,28 @@ JOBS = select(
     *(column for column in tables.lanes.c if column.name != "job_id"),
 ).join_from(tables.jobs, tables.lanes)
 
-_WITH_PAUSE = select(tables.occurrences, tables.jobs.c.paused).join_from(tables.occurrences, tables.jobs)
+# Statements are made once, and lists of values bound to them: making one takes SQLAlchemy longer than SQLite
+# takes to run it.
+_JOBS_OF = JOBS.where(tables.jobs.c.job_id.in_(bindparam("jobs", expanding=True)))
+_WITH_PAUSE = (
+    select(tables.occurrences, tables.jobs.c.paused)
+    .join_from(tables.occurrences, tables.jobs)
+    .where(tables.occurrences.c.id.in_(bindparam("ids", expanding=True)))
+)
 _MAY_HOLD = [state.value for state in (State.PLANNED, State.HELD, *sorted(IN_FLIGHT))]
+_LANE_HOLDERS = select(tables.occurrences).where(
+    tables.occurrences.c.job_id.in_(bindparam("jobs", expanding=True)),
+    tables.occurrences.c.state.in_(_MAY_HOLD),
+)
+_RESERVATIONS = select(tables.reservations).where(
+    or_(
+        tables.reservations.c.limit_key.in_(bindparam("keys", expanding=True)),
+        tables.reservations.c.occurrence_id.in_(bindparam("owners", expanding=True)),
+    )
+)
+_HASHES = select(tables.operations.c.user_op_hash, tables.operations.c.occurrence_id).where(
+    tables.operations.c.user_op_hash.in_(bindparam("hashes", expanding=True))
+)
 _TOUCHES_RESERVATIONS = RELEASES | COUNTS | UNCOUNTS
 _TAIL = (
     select(tables.entries.c.sequence, tables.entries.c.digest)
@@ -32,14 +55,18 @@ _TAIL = (
 
 def load_tail(connection: Connection) -> Tail:
     """Return the end of the hash chain, read inside the write transaction."""
-    row = connection.execute(_TAIL).one_or_none()
-    return Tail() if row is None else Tail(row.sequence, row.digest)
+    rows = fetch_all(connection, _TAIL, {})
+    return Tail(*rows[0]) if rows else Tail()
 
 
 def load_jobs(connection: Connection, image: Image, job_ids: Iterable[str] | None = None) -> None:
     """Put these jobs, or all, into the image."""
-    query = JOBS if job_ids is None else JOBS.where(tables.jobs.c.job_id.in_(sorted(job_ids)))
-    for row in connection.execute(query):
+    found = (
+        connection.execute(JOBS)
+        if job_ids is None
+        else connection.execute(_JOBS_OF, {"jobs": sorted(job_ids)})
+    )
+    for row in found:
         image.jobs[row.job_id] = job_from_row(row)
 
 
@@ -49,6 +76,7 @@ def load_for_changes(connection: Connection, tail: Tail, commands: Sequence[Reco
     changes = [command.change for command in commands]
     ids = {change.occurrence_id for change in changes}
     _load_occurrences(connection, image, ids)
+    _load_holds(connection, image, changes)
     _load_lanes(connection, image, changes)
     _load_reservations(connection, image, changes)
     _load_hashes(connection, image, commands)
@@ -56,11 +84,20 @@ def load_for_changes(connection: Connection, tail: Tail, commands: Sequence[Reco
 
 
 def _load_occurrences(connection: Connection, image: Image, ids: set[int]) -> None:
-    query = _WITH_PAUSE.where(tables.occurrences.c.id.in_(sorted(ids)))
-    for row in connection.execute(query).all():
+    for row in connection.execute(_WITH_PAUSE, {"ids": sorted(ids)}).all():
         occurrence = image.load_occurrence(occurrence_from_row(row))
         if row[-1]:
             image.paused.add(occurrence.job_id)
+
+
+def _load_holds(connection: Connection, image: Image, changes: Sequence[Change]) -> None:
+    leaving = [change for change in changes if change.event in LEAVES]
+    if not leaving:
+        return
+    load_holds(connection, image)
+    if image.held:
+        # Which sessions a job signs under stands in its row.
+        load_jobs(connection, image, _jobs_of(image, leaving))
 
 
 def _load_lanes(connection: Connection, image: Image, changes: Sequence[Change]) -> None:
@@ -70,10 +107,7 @@ def _load_lanes(connection: Connection, image: Image, changes: Sequence[Change])
         load_jobs(connection, image, moved | planned)
     if not planned:
         return
-    query = select(tables.occurrences).where(
-        tables.occurrences.c.job_id.in_(sorted(planned)), tables.occurrences.c.state.in_(_MAY_HOLD)
-    )
-    for row in connection.execute(query):
+    for row in connection.execute(_LANE_HOLDERS, {"jobs": sorted(planned)}):
         image.load_occurrence(occurrence_from_row(row))
 
 
@@ -87,12 +121,18 @@ def _load_reservations(connection: Connection, image: Image, changes: Sequence[C
     owners = {change.occurrence_id for change in changes if _touches_reservations(change)}
     if not owners:
         return
-    table = tables.reservations
-    query = select(table).where(
-        or_(table.c.limit_key.in_(sorted(keys)), table.c.occurrence_id.in_(sorted(owners)))
-    )
-    for row in connection.execute(query):
+    for row in connection.execute(_RESERVATIONS, {"keys": sorted(keys), "owners": sorted(owners)}):
         image.load_reservation(row.occurrence_id, row.limit_key, held_from_row(row))
+    load_spent(connection, image, {key for key in keys | set(image.reservations) if counted_by_agent(key)})
+
+
+def load_spent(connection: Connection, image: Image, limit_keys: set[str]) -> None:
+    """Put what was spent of these limits into the image."""
+    if not limit_keys:
+        return
+    table = tables.spent
+    for row in connection.execute(select(table).where(table.c.limit_key.in_(sorted(limit_keys)))):
+        image.spent[row.limit_key] = number(row.amount)
 
 
 def _touches_reservations(change: Change) -> bool:
@@ -108,9 +148,5 @@ def _load_hashes(connection: Connection, image: Image, commands: Sequence[Record
             hashes.add(command.change.inclusion.user_op_hash)
     if not hashes:
         return
-    table = tables.operations
-    query = select(table.c.user_op_hash, table.c.occurrence_id).where(
-        table.c.user_op_hash.in_([bytes(one) for one in hashes])
-    )
-    for row in connection.execute(query):
+    for row in connection.execute(_HASHES, {"hashes": [bytes(one) for one in hashes]}):
         image.hashes[Hash32(row.user_op_hash)] = row.occurrence_id

@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, event
 
-from agent.domain.errors import StoreInUse
+from agent.domain.errors import StoreInUse, StoreUnavailable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -15,25 +16,72 @@ if TYPE_CHECKING:
 WORKER_LOCK = 0x5E5511
 """PostgreSQL advisory lock of the worker, held by the connection that writes."""
 
+LOCK_TRIES = 5
+LOCK_PAUSE_S = 0.02
+
 
 class FileLock:
     """An flock on `<database>.lock`; the kernel frees it, whatever ends the process."""
 
     def __init__(self, database: Path) -> None:
-        path = database.with_name(database.name + ".lock")
-        self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(self._descriptor, 32).decode(errors="replace").strip()
+        self._descriptor = os.open(_lock_file(database), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        if not _locked(self._descriptor):
+            owner = _owner(self._descriptor)
             os.close(self._descriptor)
-            raise StoreInUse(f"another worker, process {owner or 'unknown'}, runs on {database}") from None
+            raise StoreInUse(f"another worker, process {owner}, runs on {database}")
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Let the next worker in."""
         os.close(self._descriptor)
+
+
+def file_lock_owner(database: Path) -> str | None:
+    """Say which process has the lock, None when none has; a process that is stopped still has it."""
+    try:
+        descriptor = os.open(_lock_file(database), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnavailable(f"the lock of {database} cannot be read: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"process {_owner(descriptor)}"
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def connection_lock_owner(engine: Engine) -> str | None:
+    """Say which connection has the worker's lock of a server; None when none has."""
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(_OWNER, (WORKER_LOCK,)).fetchone()
+    if found is None:
+        return None
+    return f"database process {found[0]}" + (f" from {found[1]}" if found[1] else "")
+
+
+def _lock_file(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")
+
+
+def _owner(descriptor: int) -> str:
+    return os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+
+
+def _locked(descriptor: int) -> bool:
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # A command that asks who runs has the lock for a moment.
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return True
+    return False
 
 
 def lock_with_connection(engine: Engine) -> None:

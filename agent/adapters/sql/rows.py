@@ -110,7 +110,7 @@ def occurrence_values(row: Occurrence) -> Values:
 def job_from_row(row: Raw) -> JobRow:
     """Read a row of `jobs` joined to `lanes`, in the order of their columns."""
     job_id, identity, definition, active, paused, pause_reason, slot, ordinal, due_at = row[:9]
-    chain_id, account, entry_point, nonce_key, next_sequence = row[9:]
+    sessions, chain_id, account, entry_point, nonce_key, next_sequence = row[9:]
     cursor = None if slot is None else JobCursor(slot, ordinal, due_at)
     enrolment = Enrolment(
         job_id,
@@ -121,6 +121,7 @@ def job_from_row(row: Raw) -> JobRow:
         identity,
         definition,
         cursor,
+        tuple(Hash32.from_hex(one) for one in sessions.split()),
     )
     return JobRow(enrolment, bool(active), bool(paused), pause_reason, number(next_sequence))
 
@@ -134,6 +135,7 @@ def job_values(row: JobRow) -> Values:
         "active": row.active,
         "paused": row.paused,
         "pause_reason": row.pause_reason,
+        "sessions": " ".join(str(session) for session in row.enrolment.sessions),
         **cursor_values(row.enrolment.cursor),
     }
 
@@ -234,4 +236,6 @@ def _inclusion(text: str) -> Inclusion:
         actual_gas_cost_wei=Wei(int(form["actual_gas_cost_wei"])),
         delivered=form["delivered"],
         why=form["why"],
+        # Journals of before there were paymasters have no such field.
+        paymaster_fee=None if form.get("paymaster_fee") is None else int(form["paymaster_fee"]),
     )

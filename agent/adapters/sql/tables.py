@@ -46,6 +46,7 @@ jobs = Table(
     Column("next_slot", String(128)),
     Column("next_ordinal", BigInteger),
     Column("next_due", BigInteger),
+    Column("sessions", Text, nullable=False, server_default=""),
     Index("jobs_due", "active", "paused", "next_due", "job_id"),
 )
 
@@ -102,6 +103,72 @@ reservations = Table(
     Column("chain_id", BigInteger, nullable=False),
     Column("amount", WORD, nullable=False),
     Column("counted_in_block", BigInteger),
+)
+
+spent = Table(
+    "spent",
+    metadata,
+    Column("limit_key", String(400), primary_key=True),
+    Column("amount", WORD, nullable=False),
+)
+
+failed_uses = Table(
+    "failed_uses",
+    metadata,
+    Column("user_op_hash", WORD, ForeignKey("operations.user_op_hash"), primary_key=True),
+    Column("limit_key", String(400), primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("account", ADDRESS, nullable=False),
+    Column("permission_id", WORD, nullable=False),
+    Column("amount", WORD, nullable=False),
+    Column("block", BigInteger, nullable=False),
+)
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.job_id"), primary_key=True),
+    Column("memory", Text, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", WORD),
+    Column("kept", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("alarm", Boolean, nullable=False),
+    Column("again", Text, nullable=False),
+    Column("first_block", BigInteger),
+    Column("log_block", BigInteger),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("scope", String(200), primary_key=True),
+    Column("code", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("released_at", BigInteger),
+    Column("release_reason", Text, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("account", ADDRESS, primary_key=True),
+    Column("permission_id", WORD, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("from_block", BigInteger, nullable=False),
+    Column("enable_nonce", WORD, nullable=False),
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("swept_to", BigInteger, nullable=False),
 )
 
 entries = Table(

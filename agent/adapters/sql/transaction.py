@@ -1,35 +1,58 @@
 """Run a batch of commands in one transaction: a refused command leaves its neighbours alone."""
 
+import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
 from typing import assert_never
 
-from sqlalchemy import BigInteger, Connection, Engine, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Engine, bindparam
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from agent.adapters.journal import enrol
 from agent.adapters.journal.claim import arm_all, claim_note
-from agent.adapters.journal.command import Append, Claim, Command, Enroll, Pause, Record, Resume
+from agent.adapters.journal.command import (
+    Append,
+    Claim,
+    Command,
+    Enroll,
+    Fire,
+    Pause,
+    PutHold,
+    Record,
+    ReleaseHold,
+    Remember,
+    Resume,
+    Watch,
+)
 from agent.adapters.journal.hash_chain import Tail
+from agent.adapters.journal.holding import put_hold, release_hold, watch_note
 from agent.adapters.journal.image import Image
 from agent.adapters.journal.record import append, record
 from agent.adapters.sql import tables
 from agent.adapters.sql.bulk import fetch_all
+from agent.adapters.sql.hold_rows import load_holds, save_epochs
 from agent.adapters.sql.load import JOBS, load_for_changes, load_jobs, load_tail
 from agent.adapters.sql.rows import job_from_row
-from agent.adapters.sql.save import save, save_cursors, save_new
-from agent.domain.errors import AgentError, StoreUnavailable
+from agent.adapters.sql.save import newest_id, save, save_cursors, save_new, save_sweep
+from agent.adapters.sql.trigger_rows import fire_all, remember
+from agent.domain.errors import AgentError, StoreDamaged, StoreUnavailable
 from agent.domain.journal import JobRow
 from agent.domain.occurrence import Occurrence
 
 Change = Record | Append
 JobCommand = Enroll | Pause | Resume
+HoldCommand = PutHold | ReleaseHold
 
 
 def unavailable(error: SQLAlchemyError) -> StoreUnavailable:
     """Say what the database said, without the statement's values."""
     cause = error.orig if isinstance(error, DBAPIError) else error
+    if getattr(cause, "sqlite_errorcode", None) in _DAMAGED:
+        return StoreDamaged(f"the journal's file is damaged: {cause}")
     return StoreUnavailable(f"the journal's database failed: {cause}".strip())
+
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def run_batch(engine: Engine, commands: Sequence[Command[object]]) -> list[object]:
@@ -64,23 +87,33 @@ def _run(connection: Connection, commands: Sequence[Command[object]]) -> list[ob
     return results
 
 
-def _attempt(image: Image, command: Change | JobCommand) -> object:
+def _attempt(image: Image, command: Change | JobCommand | HoldCommand) -> object:
     try:
         match command:
             case Record(change):
                 return record(image, change)
             case Append(signed, change):
                 return append(image, signed, change)
-            case Enroll(jobs, at):
-                return enrol.enroll(image, jobs, at)
-            case Pause():
-                return enrol.pause(image, command)
-            case Resume():
-                return enrol.resume(image, command)
+            case PutHold():
+                return put_hold(image, command)
+            case ReleaseHold():
+                return release_hold(image, command)
             case _:
-                assert_never(command)
+                return _on_jobs(image, command)
     except AgentError as error:
         return error
+
+
+def _on_jobs(image: Image, command: JobCommand) -> object:
+    match command:
+        case Enroll(jobs, at):
+            return enrol.enroll(image, jobs, at)
+        case Pause():
+            return enrol.pause(image, command)
+        case Resume():
+            return enrol.resume(image, command)
+        case _:
+            assert_never(command)
 
 
 def _run_alone(connection: Connection, tail: Tail, command: Command[object]) -> tuple[Tail, object]:
@@ -90,15 +123,32 @@ def _run_alone(connection: Connection, tail: Tail, command: Command[object]) -> 
     elif isinstance(command, Enroll | Pause | Resume):
         load_jobs(connection, image, None if isinstance(command, Enroll) else [command.job_id])
         result = _attempt(image, command)
+    elif isinstance(command, PutHold | ReleaseHold):
+        load_holds(connection, image)
+        result = _attempt(image, command)
+    elif isinstance(command, Watch):
+        _watch(connection, image, command)
+        result = None
+    elif isinstance(command, Fire):
+        result = fire_all(connection, image, command)
+    elif isinstance(command, Remember):
+        remember(connection, command.seen)
+        result = None
     else:
         raise TypeError(command)
     save(connection, image.writes)
     return image.tail, result
 
 
+def _watch(connection: Connection, image: Image, command: Watch) -> None:
+    save_sweep(connection, command.chain_id, command.swept_to)
+    if command.epochs:
+        save_epochs(connection, command.epochs)
+        image.note(watch_note(command.epochs, command.at))
+
+
 def _claim(connection: Connection, image: Image, command: Claim) -> tuple[Occurrence, ...]:
-    newest: int | None = connection.execute(select(func.max(tables.occurrences.c.id))).scalar_one()
-    moves, fresh = arm_all(_due(connection, command), command, (newest or 0) + 1)
+    moves, fresh = arm_all(_due(connection, command), command, newest_id(connection) + 1)
     rows = save_new(connection, fresh)
     save_cursors(connection, moves)
     if rows:
