@@ -6,14 +6,17 @@ from agent.domain.units import Gas, Wei
 from agent.domain.user_operation import UserOperation
 from agent.erc7579.execution import encode_execute
 from agent.pipeline.context import JobContext
-from agent.smart_sessions.signature import use_signature
+from agent.pipeline.session_signature import session_signature
+from agent.smart_sessions.digest import Mode
 
 UNKNOWN_GAS = Gas(0)
 UNKNOWN_FEE = Wei(0)
 
 
-def build(job: JobContext, occurrence: Occurrence, plan: Plan, nonce: Nonce) -> DraftOperation:
-    """Return the draft of the occurrence's next attempt."""
+def build(
+    job: JobContext, occurrence: Occurrence, plan: Plan, nonce: Nonce, mode: Mode = Mode.USE
+) -> DraftOperation:
+    """Return the draft of the occurrence's next attempt; in another mode than USE it enables its session."""
     definition, permission_id = job.definition, job.session.permission_id
     # By position, in the order of the records' fields: names cost as much as encoding the calls.
     operation = UserOperation(
@@ -28,7 +31,7 @@ def build(job: JobContext, occurrence: Occurrence, plan: Plan, nonce: Nonce) -> 
         None,
         b"",
         None,
-        use_signature(permission_id, job.session.owner.stub),
+        session_signature(job.session, mode, job.session.owner.stub),
     )
     return DraftOperation(
         occurrence.id,

@@ -3,7 +3,7 @@
 from agent.domain.journal import Change, Reservation
 from agent.domain.occurrence import Inclusion, Nonce, Occurrence
 from agent.domain.states import Event
-from agent.domain.units import Timestamp
+from agent.domain.units import Hash32, Timestamp
 
 
 def change_of(  # noqa: PLR0913 - the optional fields of Change
@@ -17,6 +17,8 @@ def change_of(  # noqa: PLR0913 - the optional fields of Change
     nonce: Nonce | None = None,
     reservations: tuple[Reservation, ...] | None = None,
     inclusion: Inclusion | None = None,
+    lane_next: int | None = None,
+    permission_id: Hash32 | None = None,
     facts: dict[str, str] | None = None,
 ) -> Change:
     """Return a Change that holds only while the journal still has this version."""
@@ -31,5 +33,7 @@ def change_of(  # noqa: PLR0913 - the optional fields of Change
         nonce=nonce,
         reservations=reservations,
         inclusion=inclusion,
+        lane_next=lane_next,
+        permission_id=permission_id,
         facts=facts or {},
     )

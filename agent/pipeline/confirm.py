@@ -7,6 +7,13 @@ from agent.domain.operation import JournaledOperation
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
 
+CONFIRMATIONS = 3
+"""Blocks above the failure of a kind that is safe to repeat, before it is tried again."""
+
+NOBODY_KNOWS = "its job is not in the files, so nobody can tell whether it delivered what it was for"
+
+CANCELLED = "a cancel of ours used its nonce for good: nothing was done"
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -18,6 +25,9 @@ class Evidence:
     """The lane's sequence at the finalized block."""
     final_block: int
     final_timestamp: Timestamp
+    head_timestamp: Timestamp = Timestamp(0)
+    sure_block: int | None = None
+    """Up to where a failure counts as final, of a kind that is safe to repeat; None: `final_block`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +60,46 @@ def judge(
     if occurrence.state in (State.INCLUDED_OK, State.INCLUDED_FAIL):
         return _included(occurrence, evidence)
     if evidence.inclusion is not None:
+        if _cancels(operations, evidence.inclusion):
+            return _cancelled(evidence.inclusion, evidence)
         event = Event.SEE_OK if evidence.inclusion.success else Event.SEE_FAIL
         return Happened(event, evidence.inclusion)
     return _unseen(occurrence, operations, evidence, now)
+
+
+def _cancels(operations: tuple[JournaledOperation, ...], inclusion: Inclusion) -> bool:
+    return any(item.cancels and item.user_op_hash == inclusion.user_op_hash for item in operations)
+
+
+def _cancelled(inclusion: Inclusion, evidence: Evidence) -> Verdict:
+    # Whether it succeeded does not matter: its nonce is used. Until that is final the payment may come back.
+    if inclusion.block_number > evidence.final_block:
+        return KeepWaiting()
+    return Happened(Event.SEE_CANCEL, inclusion, "cancelled", CANCELLED)
 
 
 def _included(occurrence: Occurrence, evidence: Evidence) -> Verdict:
     known, seen = occurrence.inclusion, evidence.inclusion
     if known is None or seen is None or seen.block_hash != known.block_hash:
         return Happened(Event.REORG, code="reorg", reason="its block left the chain")
-    if known.block_number > evidence.final_block:
+    if known.block_number > _final_for(known, evidence):
         return KeepWaiting()
-    if known.success and known.delivered is not True:
-        return Happened(Event.HOLD, code="not_delivered", reason=known.why)
-    return Happened(Event.FINALIZE)
+    return at_finality(known)
+
+
+def _final_for(known: Inclusion, evidence: Evidence) -> int:
+    if known.success or evidence.sure_block is None:
+        return evidence.final_block
+    return max(evidence.final_block, evidence.sure_block)
+
+
+def at_finality(known: Inclusion) -> Happened:
+    """Return what becomes of an inclusion whose block is final."""
+    if not known.success or known.delivered:
+        return Happened(Event.FINALIZE, known)
+    if known.delivered is None:
+        return Happened(Event.HOLD, known, "delivery_unknown", known.why or NOBODY_KNOWS)
+    return Happened(Event.HOLD, known, "not_delivered", known.why)
 
 
 def _unseen(

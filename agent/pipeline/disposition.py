@@ -1,24 +1,30 @@
 """What a bundler's answer means for an operation that may already be on its way. Pure."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
-from agent.erc4337.aa_codes import Action
-from agent.erc4337.entry_point_errors import EntryPointError, error_from_message
-from agent.ports import Accepted, RejectedAnswer, SendAnswer
+from agent.domain.send_answer import Accepted, RejectedAnswer, SendAnswer, UnknownAnswer
+from agent.erc4337.answer_table import RPC_CODES, Phase
+from agent.erc4337.bundler_actions import (
+    LATER_S,
+    QUIET_S,
+    SOON_S,
+    Action,
+    Fail,
+    Hold,
+    LookUp,
+    OtherBundler,
+    Part,
+    Raise,
+    Rebuild,
+    RetryAfter,
+    SameBytes,
+    Scope,
+    Stop,
+)
+from agent.erc4337.bundler_errors import BundlerAnswer, meaning_of
 
-QUIET_S = 30
-"""How long an accepted operation may stay out of sight before the same bytes are sent again."""
-SOON_S = 5
-LATER_S = 60
-
-_KNOWN_TEXTS = ("already known", "already present in mempool", "already being processed")
-_RESEND_AFTER_S = {
-    Action.SAME: LATER_S,
-    Action.WAIT: LATER_S,
-    Action.BUMP: LATER_S,
-    Action.RECONCILE: SOON_S,
-    Action.OTHER_BUNDLER: SOON_S,
-}
+__all__ = ["LATER_S", "QUIET_S", "SOON_S", "Disposition", "HoldIt", "Keep", "disposition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,11 @@ class Keep:
     code: str
     reason: str
 
+    def pause_s(self, last_code: str) -> int:
+        """Return how long to wait; what reverts in simulation twice in a row is given more time."""
+        again = self.code == last_code and self.code.startswith(REVERTED)
+        return max(self.resend_after_s, LATER_S) if again else self.resend_after_s
+
 
 @dataclass(frozen=True, slots=True)
 class HoldIt:
@@ -38,6 +49,8 @@ class HoldIt:
     reason: str
 
 
+REVERTED = RPC_CODES[-32521].code
+"""How the codes begin of what a bundler did not take because its execution would revert now."""
 Disposition = Keep | HoldIt
 
 
@@ -45,26 +58,40 @@ def disposition(answer: SendAnswer) -> Disposition:
     """Return what to do after a send. Unknown is not a failure; no answer makes a new operation."""
     if isinstance(answer, Accepted):
         return Keep(QUIET_S, "accepted", "")
-    if isinstance(answer, RejectedAnswer):
-        return _rejected(answer)
-    return Keep(SOON_S, "unknown", answer.why)
+    meaning = meaning_of(_read(answer), Phase.SEND)
+    resend_after_s = _resend_after_s(meaning.action)
+    if resend_after_s is None:
+        return HoldIt(meaning.code, str(meaning))
+    return Keep(resend_after_s, meaning.code, str(meaning))
 
 
-def _rejected(answer: RejectedAnswer) -> Disposition:
-    text = answer.message.lower()
-    if any(known in text for known in _KNOWN_TEXTS):
-        return Keep(QUIET_S, "already_known", answer.message)
-    error = error_from_message(answer.message)
-    if error is None:
-        return HoldIt("bundler_rejected", f"{answer.rpc_code}: {answer.message}")
-    if error.code == "AA21":
-        return Keep(LATER_S, "low_gas_funds", f"the account cannot pay for gas: {error}")
-    resend_after_s = _RESEND_AFTER_S.get(error.action)
-    if resend_after_s is not None:
-        return Keep(resend_after_s, _code(error), str(error))
-    return HoldIt(_code(error), str(error))
+def _read(answer: RejectedAnswer | UnknownAnswer) -> BundlerAnswer:
+    match answer:
+        case RejectedAnswer(rpc_code, message, data, bundler):
+            return BundlerAnswer(rpc_code, message, data, bundler)
+        case UnknownAnswer(why):
+            return BundlerAnswer(None, why)
+        case _:
+            assert_never(answer)
 
 
-def _code(error: EntryPointError) -> str:
-    inner = error.inner.name if error.inner is not None and error.inner.name else ""
-    return f"{error.code} {inner}".strip().lower().replace(" ", "_")
+def _resend_after_s(action: Action) -> int | None:
+    """Return when the signed bytes go again; None when a person has to look first.
+
+    Nothing here fails an operation that is signed: only the chain can say that it will not land.
+    """
+    match action:
+        case RetryAfter(seconds) | SameBytes(seconds):
+            return seconds
+        case Raise() | Rebuild(Part.GAS) | Rebuild(Part.CALLS):
+            # The bundler does not have it: at the next turn new bytes are made, see `ladder.wish`.
+            return SOON_S
+        case Rebuild():
+            return LATER_S
+        case LookUp() | OtherBundler() | Stop(Scope.BUNDLER):
+            # The next turn is the next bundler's.
+            return SOON_S
+        case Hold() | Stop() | Fail():
+            return None
+        case _:
+            assert_never(action)

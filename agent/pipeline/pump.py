@@ -17,6 +17,7 @@ BATCH = 500
 STARTS_PER_TURN = 50
 """Occurrences handed over before the event loop gets its turn; each starts a task."""
 MISSED = "missed"
+MISSED_MANY = "missed_many"
 
 
 def arm(job: JobRow, definition: JobDefinition, now: Timestamp) -> Armed:
@@ -30,6 +31,8 @@ def arm(job: JobRow, definition: JobDefinition, now: Timestamp) -> Armed:
         NewOccurrence(slot.key, slot.ordinal, slot.due_at, State.SKIPPED, MISSED, _reason(slot, now))
         for slot in decision.skipped
     ]
+    if decision.unlisted is not None:
+        skipped.append(_summary(*decision.unlisted))
     due = [] if decision.run is None else [_new(decision.run)]
     following = decision.next
     moved = None if following is None else JobCursor(following.key, following.ordinal, following.due_at)
@@ -110,6 +113,15 @@ def _timing(definition: JobDefinition) -> tuple[Schedule | None, CatchUp, int]:
 
 def _new(slot: Slot) -> NewOccurrence:
     return NewOccurrence(slot.key, slot.ordinal, slot.due_at)
+
+
+def _summary(first: Slot, last: Slot) -> NewOccurrence:
+    """Stand for slots that nobody would want a row each of."""
+    reason = (
+        f"stands for every slot from {first.key} to {last.key}: all were missed, too many for a row each, "
+        "and the catch-up rule leaves them out"
+    )
+    return NewOccurrence(first.key, first.ordinal, first.due_at, State.SKIPPED, MISSED_MANY, reason)
 
 
 def _reason(slot: Slot, now: Timestamp) -> str:

@@ -1,6 +1,6 @@
 """Before anything new: take up whatever an earlier run left open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import TERMINAL, Event, State
@@ -39,13 +39,15 @@ async def unplan(services: Services, occurrence: Occurrence) -> Occurrence:
     return await services.journal.record(change)
 
 
-async def flight(services: Services, jobs: Mapping[str, JobContext], occurrence: Occurrence) -> Flight | None:
-    """Return the occurrence with its signed bytes; None when its job is not loaded or nothing is signed."""
-    job = jobs.get(occurrence.job_id)
-    if job is None:
-        return None
-    operations = await services.journal.operations(occurrence.id)
-    if occurrence.nonce is None:
-        return None
-    mine = tuple(item for item in operations if item.nonce == occurrence.nonce)
-    return Flight(occurrence, mine, job) if mine else None
+async def flights(
+    services: Services, jobs: Mapping[str, JobContext], occurrences: Sequence[Occurrence]
+) -> list[Flight]:
+    """Return those occurrences for whose nonce something is signed, with the signed bytes."""
+    signed = await services.journal.operations_of([occurrence.id for occurrence in occurrences])
+    found = []
+    for occurrence in occurrences:
+        operations = signed.get(occurrence.id, ())
+        mine = tuple(item for item in operations if item.nonce == occurrence.nonce)
+        if mine:
+            found.append(Flight(occurrence, mine, jobs.get(occurrence.job_id)))
+    return found

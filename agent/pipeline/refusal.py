@@ -1,6 +1,7 @@
 """Turn every reason not to send into one of three answers: later, never, or a person. Pure."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from agent.domain.budget import Violation
@@ -8,18 +9,27 @@ from agent.domain.errors import (
     AgentError,
     BundlerRejected,
     EntryPointRejected,
+    Held,
     NotFound,
+    PaymasterRejected,
     Refused,
     StaleRecord,
     Unavailable,
 )
 from agent.domain.evaluation import NextBlock, Skip, Stop, Wait
+from agent.domain.job_caps import JobCapReached
 from agent.domain.states import Event
 from agent.domain.units import Timestamp
-from agent.erc4337.aa_codes import Action
-from agent.erc4337.entry_point_errors import error_from_message
+from agent.erc4337.answer_table import Phase
+from agent.erc4337.bundler_actions import Fail, RetryAfter
+from agent.erc4337.bundler_errors import BundlerAnswer, Meaning, meaning_of, meaning_of_refusal
+from agent.erc4337.entry_point_errors import EntryPointError
+from agent.erc4337.inner_errors import inner_error
+from agent.smart_sessions.violation_words import Tokens, violation_document, violation_text
 
 SHORTEST_WAIT_S = 15
+NEXT_BLOCK_S = 2
+"""How long a kind that asks for the next block waits at least: asked at once it would be shown the same."""
 LONGEST_WAIT_S = 900
 
 
@@ -42,10 +52,12 @@ class Stuck(AgentError):
 class PreflightError(Refused):
     """The session has no room for the plan; `violations` names every rule that says so."""
 
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
-        super().__init__("; ".join(str(violation) for violation in violations))
+    def __init__(self, violations: tuple[Violation, ...], tokens: Tokens | None = None) -> None:
+        known = tokens or {}
+        super().__init__("; ".join(violation_text(violation, known) for violation in violations))
         self.code = violations[0].code
         self.violations = violations
+        self.documents = [violation_document(violation, known) for violation in violations]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ class NotNow:
     code: str
     reason: str
     not_before: Timestamp | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    """For the journal: `violations` as JSON, amounts in base units."""
 
 
 def from_evaluation(evaluation: Wait | NextBlock | Skip | Stop, now: Timestamp) -> NotNow:
@@ -64,7 +78,7 @@ def from_evaluation(evaluation: Wait | NextBlock | Skip | Stop, now: Timestamp) 
         case Wait(until, code, why):
             return NotNow(Event.POSTPONE, code, why, until)
         case NextBlock(code, why):
-            return NotNow(Event.POSTPONE, code, why, now)
+            return NotNow(Event.POSTPONE, code, why, Timestamp(now + NEXT_BLOCK_S))
         case Skip(code, why):
             return NotNow(Event.SKIP, code, why)
         case Stop(code, why):
@@ -77,29 +91,51 @@ def from_error(error: AgentError, due_at: Timestamp, now: Timestamp) -> NotNow:
     """Return what an error before the first send means; raises one that is about the record itself."""
     if isinstance(error, Stuck):
         return NotNow(Event.HOLD, error.code, str(error))
-    if isinstance(error, BundlerRejected):
-        return _bundler(error, due_at, now)
-    if isinstance(error, EntryPointRejected):
-        return _later(_code(error), str(error), due_at, now)
-    if isinstance(error, (Defer, Refused, Unavailable)):
-        return _later(error.code, str(error), due_at, now)
+    if isinstance(error, (BundlerRejected, EntryPointRejected)):
+        return _refused(_meaning(error), due_at, now)
+    if isinstance(error, Held):
+        # Somebody may let it go any moment; asking the journal again costs nothing.
+        return NotNow(Event.POSTPONE, error.code, str(error), Timestamp(now + SHORTEST_WAIT_S))
+    if isinstance(error, JobCapReached):
+        return _capped(error, due_at, now)
+    if isinstance(error, (Defer, Refused, PaymasterRejected, Unavailable)):
+        return replace(_later(error.code, str(error), due_at, now), facts=_facts(error))
     if isinstance(error, (StaleRecord, NotFound)):
         raise error
     return NotNow(Event.HOLD, error.code, str(error))
 
 
-def _bundler(error: BundlerRejected, due_at: Timestamp, now: Timestamp) -> NotNow:
-    found = error_from_message(error.message)
-    if found is None:
-        return _later("estimate_rejected", str(error), due_at, now)
-    if found.action is Action.FAIL:
-        return NotNow(Event.HOLD, found.code.lower(), str(found))
-    return _later(found.code.lower(), str(found), due_at, now)
+def _capped(error: JobCapReached, due_at: Timestamp, now: Timestamp) -> NotNow:
+    """Return when there is room again; a run for which there never will be is left undone."""
+    reason = f"{error}; {error.remedy}"
+    if error.frees_at is None:
+        return NotNow(Event.SKIP, error.code, reason)
+    soonest = Timestamp(now + pause_s(due_at, now))
+    return NotNow(Event.POSTPONE, error.code, reason, max(error.frees_at, soonest))
 
 
-def _code(error: EntryPointRejected) -> str:
-    aa_code, inner = error.reason.split(" ", 1)[0], error.inner_name.split("(", 1)[0]
-    return f"{aa_code} {inner}".strip().lower().replace(" ", "_")
+def _facts(error: AgentError) -> dict[str, str]:
+    return {"violations": json.dumps(error.documents)} if isinstance(error, PreflightError) else {}
+
+
+def _meaning(error: BundlerRejected | EntryPointRejected) -> Meaning:
+    if isinstance(error, BundlerRejected):
+        told = BundlerAnswer(error.rpc_code, error.message, error.data, error.bundler)
+        return meaning_of(told, Phase.ESTIMATE)
+    code, _, text = error.reason.partition(" ")
+    inner = inner_error(error.inner_data) if error.inner_data else None
+    meaning = meaning_of_refusal(EntryPointError(code, text, inner))
+    return replace(meaning, reason=str(error))
+
+
+def _refused(meaning: Meaning, due_at: Timestamp, now: Timestamp) -> NotNow:
+    """Return what a refusal means while nothing is signed: later, unless it can never pass."""
+    if isinstance(meaning.action, Fail):
+        return NotNow(Event.HOLD, meaning.code, str(meaning))
+    later_s = pause_s(due_at, now)
+    if isinstance(meaning.action, RetryAfter):
+        later_s = max(later_s, meaning.action.seconds)
+    return NotNow(Event.POSTPONE, meaning.code, str(meaning), Timestamp(now + later_s))
 
 
 def _later(code: str, reason: str, due_at: Timestamp, now: Timestamp) -> NotNow:
