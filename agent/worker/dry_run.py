@@ -8,7 +8,7 @@ from agent.domain.errors import AgentError
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import PricedOperation
 from agent.domain.units import Timestamp
-from agent.pipeline.context import JobContext, Services
+from agent.pipeline.context import JobContext, Services, scopes_of
 from agent.pipeline.prepare import Prepared, prepare
 from agent.pipeline.refusal import NotNow, PreflightError, from_error
 
@@ -36,8 +36,11 @@ Rehearsal = WouldSend | WouldNot
 async def rehearse(services: Services, jobs: Mapping[str, JobContext], occurrence: Occurrence) -> Rehearsal:
     """Decide one occurrence as a live run would; `services` hold a journal that keeps nothing."""
     now = await services.clock.now()
+    job = jobs[occurrence.job_id]
     try:
-        prepared = await prepare(services, jobs[occurrence.job_id], occurrence, now)
+        services.gate.learn(await services.journal.holds())
+        services.gate.refuse(scopes_of(job))
+        prepared = await prepare(services, job, occurrence, now)
     except AgentError as error:
         return _refused(occurrence, error, now)
     if isinstance(prepared, Prepared):

@@ -30,6 +30,7 @@ async def _enrolment(services: Services, job: JobContext, known: JobRow | None, 
         identity_digest=str(definition.identity_digest),
         definition_digest=str(definition.digest),
         cursor=first_cursor(job, now, last_key) if edited else None,
+        sessions=tuple(session.permission_id for session in job.sessions),
     )
 
 

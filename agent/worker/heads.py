@@ -1,5 +1,6 @@
 """New heads of one chain: follow what is in flight, note how the chain is."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 import structlog
@@ -8,31 +9,39 @@ from agent.domain.errors import AgentError, StaleRecord, Unavailable
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import IN_FLIGHT, State
 from agent.domain.units import ChainId
-from agent.pipeline.context import ChainContext, JobContext, Services
+from agent.pipeline.context import JobContext, Services
 from agent.pipeline.follow import Flight, Followed, LogScan, follow
-from agent.pipeline.recover import flight
-from agent.ports import Block
+from agent.pipeline.recover import flights
+from agent.ports import Block, HeadStream
 from agent.telemetry.health import Health
 from agent.worker.board import Board
+from agent.worker.finality import FinalityWatch
+from agent.worker.head_walk import HeadWalk
 from agent.worker.lanes import Lanes
 from agent.worker.observer import Observer
+from agent.worker.watcher import Watcher
 
 log = structlog.get_logger()
+POLL = "poll"
+STREAM = "stream"
+"""What had it look at the head."""
 
 
 class Heads:
-    """Polls a chain's head and follows the chain's operations in flight when it moved."""
+    """Looks at a chain's head and follows the chain's operations in flight when it moved."""
 
     def __init__(
         self,
         services: Services,
-        chain: ChainContext,
+        watcher: Watcher,
         jobs: Mapping[str, JobContext],
         board: Board,
         lanes: Lanes,
         observer: Observer,
         health: Health,
     ) -> None:
+        """Take the watcher of the same chain: it looks at each head too."""
+        chain = watcher.chain
         self._services = services
         self._chain = chain
         self._jobs = jobs
@@ -40,17 +49,44 @@ class Heads:
         self._lanes = lanes
         self._observer = observer
         self._health = health
+        self._watcher = watcher
         self._head: Block | None = None
+        self._is_due = True
+        """Whether the next poll is wanted, whatever the stream says."""
+        self._looks = asyncio.Lock()
+        self._walk = HeadWalk(chain.reader)
         self._scan = LogScan()
+        self._finality = FinalityWatch(services, chain)
 
     @property
     def chain_id(self) -> ChainId:
         """The chain it watches."""
         return self._chain.reader.chain_id
 
+    @property
+    def stream(self) -> HeadStream | None:
+        """What tells of its new heads, where something does."""
+        return self._chain.stream
+
     async def poll(self) -> None:
+        """Look at the head once, unless a look is under way or the stream tells of the next head."""
+        if not self._looks.locked() and not self._rests():
+            await self.look(POLL)
+
+    async def look(self, source: str) -> None:
         """Look at the head once; an unavailable chain is noted and asked again at the next tick."""
+        async with self._looks:
+            await self._look(source)
+
+    def _rests(self) -> bool:
+        is_live = self.stream is not None and self.stream.is_live
+        is_idle = not self._is_due and self._head is not None and not self._watcher.is_behind
+        return is_live and is_idle and not self._unsent()
+
+    async def _look(self, source: str) -> None:
         need = f"chain {self.chain_id}"
+        # A stream may be ahead of the nodes, or lie: until the head has moved they are polled.
+        self._is_due = True
         try:
             head = await self._chain.reader.block("latest")
             now = await self._services.clock.now()
@@ -59,19 +95,53 @@ class Heads:
             log.warning("chain_unavailable", chain=self.chain_id, reason=str(error))
             return
         self._health.answered(need)
-        self._observer.metrics.head_observed(str(self.chain_id), head.number, now - head.timestamp)
+        self._observer.head_seen(self.chain_id, head, now)
+        watching = asyncio.ensure_future(self._watcher.poll(head))
+        try:
+            await self._follow_to(head, source)
+        finally:
+            await watching
+
+    async def _follow_to(self, head: Block, source: str) -> None:
         moved = self._head is None or head.hash != self._head.hash
         self._head = head
+        if moved:
+            self._is_due = False
+            self._observer.metrics.head_moved(str(self.chain_id), source)
+            await self._watch_finality()
         if moved or self._unsent():
             await self.follow()
+        if moved:
+            await self._walk_to(head)
+
+    async def _walk_to(self, head: Block) -> None:
+        before = self._walk.newest
+        try:
+            moved = await self._walk.to(head)
+        except Unavailable as error:
+            log.info("head_not_walked", chain=self.chain_id, block=head.number, reason=str(error))
+            return
+        if moved is not None and moved.ancestor is not None:
+            depth = before - moved.ancestor
+            self._observer.metrics.reorg_seen(str(self.chain_id), depth)
+            log.warning("reorg", chain=self.chain_id, block=head.number, depth=depth)
+
+    async def _watch_finality(self) -> None:
+        try:
+            for occurrence in await self._finality.look():
+                self._board.put(occurrence)
+        except AgentError as error:
+            log.warning("finality_unknown", chain=self.chain_id, code=error.code, reason=str(error))
+            self._head = None
 
     async def follow(self) -> None:
-        """Follow everything in flight once."""
+        """Follow everything in flight once; what could not be looked at is looked at at the next poll."""
         flights = await self._flights()
         try:
             results = await follow(self._services, self._chain, flights, self._scan)
         except Unavailable as error:
             log.warning("follow_failed", chain=self.chain_id, code=error.code, reason=str(error))
+            self._head = None
             return
         for result in results:
             await self._take(result)
@@ -86,11 +156,12 @@ class Heads:
             raise outcome
         else:
             self._board.put(outcome)
-            self._observer.changed(self._jobs[outcome.job_id], before, outcome)
+            self._observer.changed(self._jobs.get(outcome.job_id), before, outcome)
             self._lanes.wake(outcome.job_id)
 
     def _unsent(self) -> bool:
-        return any(occurrence.state is State.SIGNED for occurrence in self._mine())
+        # Of a job that left the files nothing is sent.
+        return any(item.state is State.SIGNED and item.job_id in self._jobs for item in self._mine())
 
     def _mine(self) -> Iterable[Occurrence]:
         return (item for item in self._board if item.chain_id == self.chain_id and is_followed(item))
@@ -98,8 +169,7 @@ class Heads:
     async def _flights(self) -> list[Flight]:
         # A job whose task runs is in the middle of a step of its own.
         idle = [item for item in self._mine() if not self._lanes.works_on(item.job_id)]
-        found = [await flight(self._services, self._jobs, item) for item in idle]
-        return [item for item in found if item is not None]
+        return await flights(self._services, self._jobs, idle)
 
 
 def is_followed(occurrence: Occurrence) -> bool:

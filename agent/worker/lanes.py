@@ -6,21 +6,33 @@ from collections.abc import Mapping
 import structlog
 
 from agent.domain.errors import AgentError, StaleRecord
+from agent.domain.journal_step import holds_lane
 from agent.domain.occurrence import Occurrence
-from agent.domain.states import Event, State
+from agent.domain.states import IN_FLIGHT, WAITS_FOR_PERSON, Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
+from agent.pipeline.earlier import instead_of_end
 from agent.pipeline.occurrence import pay
 from agent.pipeline.recover import unplan
-from agent.pipeline.settle import after_the_end
+from agent.pipeline.sequence import LANE_AHEAD
+from agent.pipeline.settle import LADDER, after_the_end, settlement
 from agent.worker.board import Board
 from agent.worker.observer import Observer
+from agent.worker.turns import Turns
 
 log = structlog.get_logger()
-AT_ONCE = 64
-"""Occurrences worked on at the same time: enough to hide latency, few enough for a bundler's queue."""
+AT_ONCE = 256
+"""Occurrences worked on at the same time: all of a burst go from step to step together, so that each step's
+reads are one request and its records one write."""
 READY = frozenset({State.DUE, State.CLAIMED})
+NOT_OURS = IN_FLIGHT | WAITS_FOR_PERSON
+"""States in which a lane only waits: the chain or a person decides."""
+
+
+def is_left_aside(occurrence: Occurrence) -> bool:
+    """Say whether a person decides about it alone: it may be paid already, by a lane that has gone on."""
+    return occurrence.state is State.HELD and occurrence.code == LANE_AHEAD and not holds_lane(occurrence)
 
 
 class Lanes:
@@ -34,12 +46,15 @@ class Lanes:
         self._board = board
         self._observer = observer
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stepping: set[str] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        caps = {job.definition.chain_id: job.chain.sender_cap for job in jobs.values()}
+        self._turns = Turns(board, caps)
         self._draining = False
 
     def wake(self, job_id: str) -> None:
         """Start the job's task unless it runs already or the worker drains."""
-        if self._draining or job_id in self._tasks or job_id not in self._jobs:
+        if self._draining or job_id in self._tasks:
             return
         task = asyncio.create_task(self._run(job_id), name=f"lane {job_id}")
         self._tasks[job_id] = task
@@ -51,8 +66,11 @@ class Lanes:
             self.wake(job_id)
 
     def works_on(self, job_id: str) -> bool:
-        """Say whether the job's task runs."""
-        return job_id in self._tasks
+        """Say whether the job's task is in the middle of a step that changes its first open occurrence.
+
+        A task that only looks does not count: it may run at every poll, and nothing would be followed.
+        """
+        return job_id in self._stepping
 
     @property
     def busy(self) -> bool:
@@ -75,10 +93,17 @@ class Lanes:
                     log.warning("lane_stopped", code=error.code, reason=str(error))
                 except Exception:
                     log.exception("lane_broken")
-                    await self._hold(job_id)
+                    await self._set_aside(job_id)
+
+    async def _set_aside(self, job_id: str) -> None:
+        """Hold a job that the code could not cope with: the others go on, a person looks."""
+        try:
+            await self._hold(job_id)
+        except AgentError as error:
+            # Not written down, it is not held: the job breaks again at its next turn, and is held then.
+            log.warning("lane_stopped", code=error.code, reason=str(error))
 
     async def _hold(self, job_id: str) -> None:
-        """Set a job aside that the code could not cope with: the others go on, a person looks."""
         for known in self._board.of_job(job_id)[:1]:
             occurrence = await self._services.journal.occurrence(known.id)
             if occurrence.state in READY or occurrence.state is State.PLANNED:
@@ -91,10 +116,18 @@ class Lanes:
 
     async def _step(self, job_id: str) -> bool:
         """Take the job's first open occurrence one step; return whether there may be more to do now."""
-        open_now = self._board.of_job(job_id)
+        open_now = [row for row in self._board.of_job(job_id) if not is_left_aside(row)]
         if not open_now:
             return False
         first, *later = open_now
+        if first.state not in NOT_OURS:
+            self._stepping.add(job_id)
+        try:
+            return await self._stepped(first, later)
+        finally:
+            self._stepping.discard(job_id)
+
+    async def _stepped(self, first: Occurrence, later: list[Occurrence]) -> bool:
         now = await self._services.clock.now()
         try:
             after = await self._advance(first, now)
@@ -108,8 +141,13 @@ class Lanes:
         return after.version != first.version
 
     async def _advance(self, occurrence: Occurrence, now: Timestamp) -> Occurrence | None:
-        job = self._jobs[occurrence.job_id]
-        change = after_the_end(job.definition, occurrence, now)
+        job = self._jobs.get(occurrence.job_id)
+        if job is None:
+            return await self._close(occurrence, now)
+        signed = await self._services.journal.operations(occurrence.id) if occurrence.state in LADDER else ()
+        change = after_the_end(job.definition, occurrence, now, signed)
+        if change is not None and change.event is Event.GIVE_UP:
+            change = await instead_of_end(self._services, job, occurrence, change)
         if change is not None:
             after = await self._services.journal.record(change)
             self._observer.changed(job, occurrence, after)
@@ -119,16 +157,33 @@ class Lanes:
             return await unplan(self._services, occurrence)
         if occurrence.state not in READY or occurrence.not_before > now:
             return None
+        if not self._turns.take(occurrence, now):
+            return None
+        after = occurrence
+        try:
+            after = await self._pay(job, occurrence, now)
+        finally:
+            self._turns.done(after)
+        return after
+
+    async def _pay(self, job: JobContext, occurrence: Occurrence, now: Timestamp) -> Occurrence:
         with structlog.contextvars.bound_contextvars(occurrence=occurrence.id, slot=occurrence.slot):
             self._observer.started(occurrence, now)
             after = await pay(self._services, job, occurrence)
             self._observer.changed(job, occurrence, after)
             return after
 
+    async def _close(self, occurrence: Occurrence, now: Timestamp) -> Occurrence | None:
+        """Close the books of a job that left the files; nothing of it is begun or tried again."""
+        change = settlement(occurrence, now)
+        return None if change is None else await self._services.journal.record(change)
+
     async def _skip_overdue(self, later: list[Occurrence], now: Timestamp) -> None:
         """Give up slots whose grace ended behind an occurrence that blocks the lane."""
         for occurrence in later:
-            job = self._jobs[occurrence.job_id]
+            job = self._jobs.get(occurrence.job_id)
+            if job is None:
+                return
             if occurrence.state is State.DUE and now > occurrence.due_at + job.definition.retry.grace_s:
                 change = change_of(
                     occurrence,

@@ -20,9 +20,17 @@ async def with_known_owners(jobs: Mapping[str, JobContext]) -> dict[str, JobCont
     probes = Probes()
     sessions: dict[str, SessionContext] = {}
     for job in jobs.values():
-        if job.session.name not in sessions:
-            sessions[job.session.name] = await _known(probes, job.chain.reader, job.session)
-    return {name: replace(job, session=sessions[job.session.name]) for name, job in jobs.items()}
+        for session in job.sessions:
+            if session.name not in sessions:
+                sessions[session.name] = await _known(probes, job.chain.reader, session)
+    return {
+        name: replace(
+            job,
+            session=sessions[job.session.name],
+            lines=tuple(tuple(sessions[session.name] for session in line) for line in job.lines),
+        )
+        for name, job in jobs.items()
+    }
 
 
 async def _known(probes: Probes, reader: ChainReader, session: SessionContext) -> SessionContext:
