@@ -1,7 +1,14 @@
-"""The doctor looks at one chain: node, clock, contracts, tokens, bundlers."""
+"""The doctor looks at one chain: node, clock, contracts, tokens, bundlers, paymasters."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
+from agent.commands.doctor_endpoints import (
+    examine_bundlers,
+    examine_nodes,
+    examine_stream,
+    unencrypted,
+)
+from agent.commands.doctor_paymasters import examine_paymasters
 from agent.commands.finding import Finding, fail, ok, warn
 from agent.domain.errors import AgentError
 from agent.domain.token import Token
@@ -28,17 +35,21 @@ async def examine_chain(
     name = f"chain {chain.reader.chain_id}"
     try:
         remote = await chain.reader.remote_chain_id()
+        if remote != chain.reader.chain_id:
+            remedy = "name the right node under `rpc:`"
+            return (fail(f"{name} rpc", f"the node serves chain {remote}", remedy),)
         head = await chain.reader.block("latest")
     except AgentError as error:
         return (fail(f"{name} rpc", str(error), "check the URL under `rpc:` and that the node runs"),)
-    if remote != chain.reader.chain_id:
-        return (fail(f"{name} rpc", f"the node serves chain {remote}", "name the right node under `rpc:`"),)
-    found = [ok(f"{name} rpc", f"block {head.number}")]
+    found = [ok(f"{name} rpc", f"block {head.number}"), *await examine_nodes(name, chain)]
+    found += await examine_stream(name, chain)
+    found += unencrypted(name, chain)
     if wall_now is not None:
         found.append(_clock(name, head, block_time_s, wall_now))
     found += [finding async for finding in _code(name, chain, contracts)]
     found += [finding async for finding in _tokens(name, chain.reader, tokens)]
-    found += [finding async for finding in _bundlers(name, chain)]
+    found += await examine_bundlers(name, chain)
+    found += await examine_paymasters(name, chain)
     return tuple(found)
 
 
@@ -88,24 +99,3 @@ async def _tokens(name: str, reader: ChainReader, tokens: Mapping[str, Token]) -
         else:
             message = f"the chain says {decimals} decimals, the configuration {token.decimals}"
             yield fail(what, message, "correct `decimals:`; every amount depends on it")
-
-
-async def _bundlers(name: str, chain: ChainContext) -> AsyncIterator[Finding]:
-    for bundler in chain.bundlers:
-        what = f"{name} bundler {bundler.name}"
-        try:
-            supported = await bundler.supported_entry_points()
-        except AgentError as error:
-            yield fail(what, str(error), "check the URL under `bundler:` and that the bundler runs")
-            continue
-        if chain.entry_point in supported:
-            yield ok(what, f"takes operations for {chain.entry_point}")
-        else:
-            remedy = f"use a bundler for EntryPoint {chain.version}, or set `entry_point:`"
-            yield fail(
-                what, f"does not know EntryPoint {chain.entry_point}; it names {_list(supported)}", remedy
-            )
-
-
-def _list(addresses: Iterable[Address]) -> str:
-    return ", ".join(map(str, addresses)) or "none"

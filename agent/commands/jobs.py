@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from agent.domain.errors import NotFound
+from agent.domain.firing import PAUSED, TriggerRow
 from agent.domain.job import JobDefinition
 from agent.domain.journal import JobRow
 from agent.domain.occurrence import Occurrence
@@ -28,7 +29,9 @@ class JobView:
     """None until a worker has run with this job."""
     counts: Mapping[State, int]
     upcoming: tuple[Slot, ...]
-    """Slots to come; none for a paused job or an ended schedule."""
+    """Slots to come; none for a paused job, an ended schedule or a watched job."""
+    watch: TriggerRow | None = None
+    """What a watched job saw last; None for one with a schedule, and until a worker has run with it."""
 
     @property
     def id(self) -> str:
@@ -37,13 +40,15 @@ class JobView:
 
     @property
     def condition(self) -> str:
-        """One word: new, active, paused, held or ended."""
+        """One word: new, paused, held, active or ended; of a watched job alarm, firing or armed too."""
         if self.row is None:
             return "new"
         if self.row.paused:
             return "paused"
         if self.counts.get(State.HELD) or self.counts.get(State.FOREIGN):
             return "held"
+        if self.watch is not None:
+            return watch_condition(self.watch)
         return "active" if self.upcoming else "ended"
 
 
@@ -60,11 +65,12 @@ async def list_jobs(
 ) -> tuple[JobView, ...]:
     """Return every job of the files, in the order of their ids."""
     rows = {row.enrolment.job_id: row for row in await journal.jobs()}
+    watched = await _watched(jobs.values(), journal)
     counts: dict[str, Counter[State]] = defaultdict(Counter)
     for occurrence in await journal.occurrences():
         counts[occurrence.job_id][occurrence.state] += 1
     return tuple(
-        _view(definition, rows.get(job_id), counts[job_id], now, 1)
+        _view(definition, rows.get(job_id), counts[job_id], now, 1, watched.get(job_id))
         for job_id, definition in sorted(jobs.items())
     )
 
@@ -79,7 +85,8 @@ async def show_job(
     rows = {row.enrolment.job_id: row for row in await journal.jobs()}
     mine = await journal.occurrences(job_id=job_id, newest_first=True)
     counts = Counter(occurrence.state for occurrence in mine)
-    return JobDetail(_view(definition, rows.get(job_id), counts, now, UPCOMING), mine[:RECENT])
+    watched = (await _watched([definition], journal)).get(job_id)
+    return JobDetail(_view(definition, rows.get(job_id), counts, now, UPCOMING, watched), mine[:RECENT])
 
 
 async def pause_job(journal: Journal, job_id: str, reason: str, at: Timestamp) -> JobRow:
@@ -104,9 +111,29 @@ def upcoming(definition: JobDefinition, row: JobRow | None, now: Timestamp) -> I
     return slots(definition.schedule, after)
 
 
+def watch_condition(watch: TriggerRow) -> str:
+    """Return one word for a watched job that is neither paused nor waits for a person."""
+    if watch.stopped and watch.stopped != PAUSED:
+        return "held"
+    if watch.firings.open:
+        return "firing"
+    if watch.seen.alarm:
+        return "alarm"
+    return "ended" if watch.seen.block_number and watch.seen.again.never else "armed"
+
+
+async def _watched(jobs: Iterable[JobDefinition], journal: Journal) -> Mapping[str, TriggerRow]:
+    return await journal.triggers([job.id for job in jobs if job.schedule is None])
+
+
 def _view(
-    definition: JobDefinition, row: JobRow | None, counts: Mapping[State, int], now: Timestamp, wanted: int
+    definition: JobDefinition,
+    row: JobRow | None,
+    counts: Mapping[State, int],
+    now: Timestamp,
+    wanted: int,
+    watch: TriggerRow | None,
 ) -> JobView:
     paused = row is not None and row.paused
     found = () if paused else tuple(islice(upcoming(definition, row, now), wanted))
-    return JobView(definition, row, counts, found)
+    return JobView(definition, row, counts, found, watch)

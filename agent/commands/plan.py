@@ -1,23 +1,25 @@
 """What comes next: changes of the files against the journal, and the coming fires of all jobs."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import merge
 from itertools import islice
 
 from agent.commands.jobs import upcoming
-from agent.commands.plan_fires import TYPICAL_GAS, Fire, JobOutlook, Pricing, SessionOutlook, forecast
-from agent.commands.session_grant import grant_counters, grant_of
-from agent.commands.session_usage import session_usage
+from agent.commands.plan_fires import TYPICAL_GAS, Fire, JobOutlook, Pricing, forecast
+from agent.commands.plan_void import Lifetime, lifetimes
+from agent.commands.plan_watch import WatchOutlook, watch_outlooks
+from agent.commands.session_outlook import session_outlook
 from agent.definitions.records import Definitions
-from agent.definitions.sessions import SessionDefinition
+from agent.definitions.succession import in_use
 from agent.domain.errors import NotFound
 from agent.domain.job import FeeCaps, JobDefinition
 from agent.domain.journal import JobRow
 from agent.domain.operation import Fees, GasLimits
 from agent.domain.recurrence import Slot
 from agent.domain.units import ChainId, Timestamp, Wei
+from agent.pipeline.caps import caps_of, left_of
 from agent.pipeline.context import ChainContext
 from agent.pipeline.observe import observe
 from agent.pipeline.price import BASE_FEE_HEADROOM
@@ -48,6 +50,10 @@ class Plan:
 
     changes: tuple[JobChange, ...]
     fires: tuple[Fire, ...]
+    lives: Mapping[str, Lifetime]
+    """By job: how long what it signs may land."""
+    watched: tuple[WatchOutlook, ...] = ()
+    """What the jobs without a schedule see now; those that would fire are among the fires."""
 
 
 async def plan(
@@ -63,20 +69,30 @@ async def plan(
         raise NotFound(f"there is no job {job_id!r} in the files")
     rows = {row.enrolment.job_id: row for row in await journal.jobs()}
     chosen = [job for job in definitions.jobs.values() if job_id in (None, job.id)]
-    coming = tuple(islice(next_fires(chosen, rows, now), count))
+    watched = await watch_outlooks(definitions, chains, journal, chosen)
+    firing = [(item.definition, item.slot) for item in watched if item.fires]
+    coming = tuple(islice((*firing, *islice(next_fires(chosen, rows, now), count)), count))
     numbers = {job.chain_id for job, _ in coming}
     heads = {number: await chains[number].reader.block("latest") for number in numbers}
-    sessions = {
-        name: await _session_outlook(chains[session.chain_id], journal, session, heads[session.chain_id])
-        for name, session in definitions.sessions.items()
-        if name in {job.session for job, _ in coming}
+    lines = in_use(definitions.sessions, dict.fromkeys(name for job, _ in coming for name in job.sessions))
+    reserved = await journal.reserved({number: head.number for number, head in heads.items()})
+    holds = await journal.holds()
+    outlooks = {
+        session.name: await session_outlook(
+            chains[session.chain_id], session, heads[session.chain_id], reserved, holds
+        )
+        for line in lines.values()
+        for session in line
     }
+    sessions = {name: [outlooks[session.name] for session in line] for name, line in lines.items()}
     jobs = {
-        job.id: await _job_outlook(definitions, chains[job.chain_id], journal, job, heads[job.chain_id])
+        job.id: await _job_outlook(
+            definitions, chains[job.chain_id], journal, job, (heads[job.chain_id], now)
+        )
         for job in {job.id: job for job, _ in coming}.values()
     }
-    fires = forecast(((jobs[job.id], slot) for job, slot in coming), sessions, now)
-    return Plan(changes(definitions.jobs, rows), tuple(fires))
+    fires = tuple(forecast(((jobs[job.id], slot) for job, slot in coming), sessions, now))
+    return Plan(changes(definitions.jobs, rows), fires, lifetimes(fires, jobs, outlooks, now), watched)
 
 
 def next_fires(jobs: Iterable[JobDefinition], rows: Mapping[str, JobRow], now: Timestamp) -> Iterator[Coming]:
@@ -109,20 +125,16 @@ def _stream(job: JobDefinition, row: JobRow | None, now: Timestamp) -> Iterator[
     return ((job, slot) for slot in (() if paused else upcoming(job, row, now)))
 
 
-async def _session_outlook(
-    chain: ChainContext, journal: Journal, session: SessionDefinition, head: Block
-) -> SessionOutlook:
-    grant = grant_of(session)
-    seen = await grant_counters(chain.reader, grant, head.number)
-    lines = (await session_usage(chain, journal, session)).lines if seen.enabled else ()
-    return SessionOutlook(grant, seen, lines)
-
-
 async def _job_outlook(
-    definitions: Definitions, chain: ChainContext, journal: Journal, job: JobDefinition, head: Block
+    definitions: Definitions,
+    chain: ChainContext,
+    journal: Journal,
+    job: JobDefinition,
+    at: tuple[Block, Timestamp],
 ) -> JobOutlook:
-    kind = definitions.kinds[job.kind]
-    view = await observe(chain.reader, kind.reads(job.spec, job.account), head)
+    kind, (head, now) = definitions.kinds[job.kind], at
+    seen = await observe(chain.reader, kind.reads(job.spec, job.account), head)
+    view = replace(seen, left=left_of(await caps_of(journal, kind, job, now)))
     fees = likely_fees(head, await chain.reader.priority_fee(), job.fees)
     return JobOutlook(job, kind, view, Pricing(await _usual_gas(journal, job.id), fees))
 

@@ -1,11 +1,11 @@
 """What each coming fire would use, and what all fires before it leave. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from agent.commands.session_usage import LimitLine
-from agent.domain.budget import Blocked, Consumption, Violation
+from agent.domain.budget import Blocked, Cleared, Consumption, Verdict, Violation
 from agent.domain.call import Call
 from agent.domain.evaluation import Act, ChainView, NextBlock, Skip, Stop, Wait
 from agent.domain.job import JobDefinition
@@ -17,6 +17,7 @@ from agent.domain.units import Gas, Timestamp, Wei
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.gas import worst_case_cost_wei
 from agent.erc7579.execution import encode_execute
+from agent.pipeline.choose import preferred
 from agent.smart_sessions.grant import Counters, Grant
 from agent.smart_sessions.preflight import preflight
 from jobs.kind import AnyKind
@@ -47,10 +48,18 @@ class Pricing:
 class SessionOutlook:
     """A session's counters at one block, with what is reserved by then."""
 
+    name: str
     grant: Grant
     counters: Counters
     lines: tuple[LimitLine, ...]
     """Empty while the session is not enabled."""
+    obstacle: Violation | None = None
+    """Why nothing is signed under it, whatever its counters say."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether anything may be signed under it."""
+        return self.counters.enabled and self.obstacle is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,46 +85,67 @@ class Fire:
     code: str = ""
     """Why it would not be paid: the kind's own code, or that of the first rule against it."""
     reason: str = ""
+    """The kind's own; empty where rules are against it."""
     violations: tuple[Violation, ...] = ()
+    session: str = ""
+    """Which session would sign; the first to refuse where none would."""
     leaves: tuple[LimitLine, ...] = ()
-    """The session's limits after this fire and all fires before it."""
+    """That session's limits after this fire and all fires before it."""
 
 
 def forecast(
-    fires: Iterable[tuple[JobOutlook, Slot]], sessions: Mapping[str, SessionOutlook], now: Timestamp
+    fires: Iterable[tuple[JobOutlook, Slot]],
+    sessions: Mapping[str, Sequence[SessionOutlook]],
+    now: Timestamp,
 ) -> Iterator[Fire]:
-    """Yield what becomes of each fire, in the order given; each leaves less for the next."""
-    spent: dict[str, dict[str, int]] = {name: {} for name in sessions}
+    """Yield what becomes of each fire, in the order given; each leaves less for the next.
+
+    `sessions` has, by the name a job uses, the session and those that took over from it, oldest first.
+    """
+    spent: dict[str, int] = {}
     for job, slot in fires:
-        name = job.definition.session
-        yield _fire(job, slot, sessions[name], spent[name], now)
+        choices = preferred(sessions[name] for name in job.definition.sessions)
+        yield _fire(job, slot, choices, spent, now)
 
 
 def _fire(
-    job: JobOutlook, slot: Slot, session: SessionOutlook, spent: dict[str, int], now: Timestamp
+    job: JobOutlook, slot: Slot, choices: Sequence[SessionOutlook], spent: dict[str, int], now: Timestamp
 ) -> Fire:
     definition = job.definition
     evaluation = job.kind.evaluate(definition.spec, job.view, _occurrence(definition, slot))
     if not isinstance(evaluation, Act):
         return Fire(definition, slot, {}, None, _outcome(evaluation), evaluation.code, evaluation.why)
-    operation = _operation(definition, evaluation.calls, job.pricing)
-    reserved = {str(line.use.key): line.reserved for line in session.lines}
-    taken = {key: reserved.get(key, 0) + spent.get(key, 0) for key in reserved.keys() | spent.keys()}
+    operation = operation_of(definition, evaluation.calls, job.pricing)
     at = Timestamp(max(slot.due_at, now))
-    verdict = preflight(session.grant, session.counters, taken, operation, at)
     fire = Fire(definition, slot, evaluation.intent, worst_case_cost_wei(operation))
-    if isinstance(verdict, Blocked):
-        first = verdict.violations[0]
-        return replace(
-            fire,
-            would=Outcome.REFUSE,
-            code=first.code,
-            reason=str(first),
-            violations=verdict.violations,
-            leaves=_left(session, spent),
-        )
-    _spend(spent, verdict.consumption)
-    return replace(fire, leaves=_left(session, spent))
+    violations: list[Violation] = []
+    # They cost the same as far as one can say beforehand, so the first that has room is chosen.
+    for session in choices:
+        verdict = _verdict(session, operation, spent, at)
+        if isinstance(verdict, Cleared):
+            _spend(spent, verdict.consumption)
+            return replace(fire, session=session.name, leaves=_left(session, spent))
+        named = session.name if len(choices) > 1 else ""
+        violations += (replace(violation, session=named) for violation in verdict.violations)
+    first = violations[0]
+    return replace(
+        fire,
+        would=Outcome.REFUSE,
+        code=first.code,
+        violations=tuple(violations),
+        session=choices[0].name,
+        leaves=_left(choices[0], spent),
+    )
+
+
+def _verdict(
+    session: SessionOutlook, operation: UserOperation, spent: Mapping[str, int], at: Timestamp
+) -> Verdict:
+    if session.obstacle is not None:
+        return Blocked((session.obstacle,))
+    reserved = {str(line.use.key): line.reserved for line in session.lines}
+    taken = {key: amount + spent.get(key, 0) for key, amount in reserved.items()}
+    return preflight(session.grant, session.counters, taken, operation, at)
 
 
 def _outcome(evaluation: Wait | NextBlock | Skip | Stop) -> Outcome:
@@ -135,7 +165,8 @@ def _left(session: SessionOutlook, spent: Mapping[str, int]) -> tuple[LimitLine,
     )
 
 
-def _operation(definition: JobDefinition, calls: tuple[Call, ...], pricing: Pricing) -> UserOperation:
+def operation_of(definition: JobDefinition, calls: tuple[Call, ...], pricing: Pricing) -> UserOperation:
+    """Return an operation of the job, without nonce and signature."""
     bare = UserOperation(
         sender=definition.account,
         nonce=0,

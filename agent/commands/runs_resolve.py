@@ -7,10 +7,11 @@ from agent.domain.errors import Refused
 from agent.domain.journal import Change, JobRow
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
-from agent.domain.states import WAITS_FOR_PERSON, Event, State
+from agent.domain.states import TERMINAL, WAITS_FOR_PERSON, Event, State
 from agent.domain.units import Timestamp
 from agent.erc4337.calldata import nonce_call
 from agent.erc4337.nonce import split_nonce
+from agent.pipeline.sequence import LANE_AHEAD
 from agent.ports import Block, ChainReader, Journal
 
 
@@ -55,7 +56,7 @@ async def resolve_run(
         at,
         code="resolved_paid" if paid else "resolved_unpaid",
         reason=reason,
-        lane_next=max(lane.sequence, row.next_sequence),
+        lane_next=lane_after(occurrence, row.next_sequence, lane.sequence),
         facts={"final_block": str(lane.block.number), "lane": str(lane.sequence)},
     )
     return await journal.record(change)
@@ -75,6 +76,15 @@ def check(occurrence: Occurrence, operations: Sequence[JournaledOperation], lane
             f"operation {pending[-1].user_op_hash} has sequence {pending[-1].nonce.sequence}; at final block "
             f"{lane.block.number} the lane is at {lane.sequence}"
         )
+
+
+def lane_after(occurrence: Occurrence, known: int, final: int) -> int:
+    """Return the lane's next sequence after a person's word, which covers the run's own sequence alone.
+
+    What else the chain shows of the lane may have paid other slots: its past is read before it is planned on.
+    """
+    own = 0 if occurrence.nonce is None else occurrence.nonce.sequence + 1
+    return max(known, min(own, final))
 
 
 def _is_over(operation: JournaledOperation, lane: Lane) -> bool:
@@ -100,6 +110,15 @@ async def release_run(journal: Journal, occurrence_id: int, at: Timestamp, *, re
     occurrence = await journal.occurrence(occurrence_id)
     if occurrence.state is not State.HELD:
         raise NotResolvable(f"run {occurrence.id} is {occurrence.state}: only a held run can be released")
+    if occurrence.code == LANE_AHEAD:
+        raise NotResolvable(
+            f"run {occurrence.id} may be paid already: look at the account's payments, then: runs resolve"
+        )
+    if occurrence.held_from in TERMINAL:
+        raise NotResolvable(
+            f"run {occurrence.id} ended in a block that left the chain: look what the chain has of it now, "
+            "then: runs resolve"
+        )
     if not reason.strip():
         raise NotResolvable("a release needs a reason: --reason TEXT")
     change = Change(

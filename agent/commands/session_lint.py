@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 
@@ -10,18 +10,20 @@ from agent.commands.session_need import DEVNET
 from agent.commands.session_new import tokens_on
 from agent.commands.session_on_chain import read_on_chain
 from agent.commands.session_purpose import purpose_of
-from agent.commands.session_words import Tokens, amount_text, worst_case_words
+from agent.commands.session_words import Tokens, amount_text, most_words, worst_case_words
+from agent.definitions.job_sessions import jobs_by_session
 from agent.definitions.records import Definitions
 from agent.definitions.registry import contracts
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.errors import Refused
-from agent.domain.job import JobDefinition
 from agent.domain.session import Session
-from agent.domain.units import Address, Hash32, Timestamp
+from agent.domain.units import Address, ChainId, Hash32, Timestamp
 from agent.pipeline.context import ChainContext
+from agent.smart_sessions.digest import ChainDigest
 from agent.smart_sessions.lint import Finding, Subject, lint
+from agent.smart_sessions.lint.build import unpinned
 from agent.smart_sessions.lint.owners import owners_of
-from agent.smart_sessions.lint.subject import Neighbour, OnChain
+from agent.smart_sessions.lint.subject import EnableSignature, Neighbour, OnChain
 from agent.smart_sessions.worst_case import WorstCase, worst_case
 
 MAX_NEIGHBOURS = 5
@@ -31,7 +33,10 @@ class LintRefused(Refused):
     """Rules refuse the session."""
 
     code = "session_refused"
-    remedy = "see sessionkeeper sessions lint; what is meant so goes under allow_lint: in the session's file"
+    remedy = (
+        "see sessionkeeper sessions lint; what is meant so goes under allow_lint: in the session's file, "
+        "for sessions new, edit and rotate: --allow-lint RULE --reason TEXT"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Verdict:
     findings: tuple[Finding, ...]
     worst: WorstCase
     tokens: Tokens
+    not_pinned: Mapping[Address, Hash32] = field(default_factory=dict)
+    """Its contracts whose code hash nobody pinned, with the hash; empty where no chain was asked."""
 
     @property
     def refusals(self) -> tuple[Finding, ...]:
@@ -55,17 +62,15 @@ class Verdict:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The verdict for the owner: first whether it is fit, then what a leaked key could cost."""
+        """The verdict for the owner: whether it is fit, what a leaked key could cost in all, and by what."""
         rules = ", ".join(dict.fromkeys(finding.rule for finding in self.refusals))
         head = "Fit to be granted." if self.is_fit else f"Not fit to be granted: {rules}."
-        return (head, *worst_case_words(self.worst, self.tokens), self.total_words)
+        return (head, self.sentence, *worst_case_words(self.worst, self.tokens))
 
     @property
-    def total_words(self) -> str:
-        """The number: the most that can leave in all."""
-        totals = self.worst.totals.items()
-        amounts = [amount_text(amount, token, self.tokens) for token, amount in totals]
-        return f"In all, gas included: {' and '.join(amounts)} at most."
+    def sentence(self) -> str:
+        """The number: the most that can leave in all, of what, to whom and until when."""
+        return most_words(self.worst, self.tokens)
 
 
 class Surroundings:
@@ -73,14 +78,25 @@ class Surroundings:
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
-        self.jobs: dict[str, list[JobDefinition]] = defaultdict(list)
+        self.jobs = jobs_by_session(definitions.jobs.values(), definitions.sessions)
         self._neighbours: dict[bytes, list[Neighbour]] = defaultdict(list)
-        for job in definitions.jobs.values():
-            self.jobs[job.session].append(job)
         for item in definitions.sessions.values():
             neighbour = Neighbour(item.name, item.chain_id, item.account, item.session)
             for mark in _marks(item.session):
                 self._neighbours[mark].append(neighbour)
+        self._signed_for: dict[tuple[ChainDigest, ...], set[ChainId]] = defaultdict(set)
+        for item in definitions.sessions.values():
+            if item.enable is not None:
+                self._signed_for[item.enable.hashes_and_chain_ids].add(item.chain_id)
+
+    def signatures(self, session: SessionDefinition) -> tuple[EnableSignature, ...]:
+        """Return the owner's signature that enables the session, if the files hold one."""
+        enable = session.enable
+        if enable is None:
+            return ()
+        chains = tuple(item.chain_id for item in enable.hashes_and_chain_ids)
+        explained = frozenset(self._signed_for[enable.hashes_and_chain_ids])
+        return (EnableSignature(enable.mode, enable.nonce, chains, explained),)
 
     def neighbours(self, session: SessionDefinition) -> tuple[Neighbour, ...]:
         """Return other sessions that share a key or the salt, not more than a reader takes in."""
@@ -106,13 +122,14 @@ def verdict(
     around: Surroundings, session: SessionDefinition, now: Timestamp, on_chain: OnChain | None = None
 ) -> Verdict:
     """Return what the rules say; without `on_chain` those that ask the chain say nothing."""
-    tokens = tokens_on(around.definitions, session.chain_id)
-    allowances = () if on_chain is None else on_chain.allowances or ()
+    subject = subject_of(around, session, now, on_chain)
+    allowances = None if on_chain is None else on_chain.allowances
     return Verdict(
         session=session,
-        findings=lint(subject_of(around, session, now, on_chain), session.allow_lint),
-        worst=worst_case(session.session, allowances),
-        tokens=tokens,
+        findings=lint(subject, session.allow_lint),
+        worst=worst_case(session.session, allowances).repeated(1 + subject.restarts),
+        tokens=tokens_on(around.definitions, session.chain_id),
+        not_pinned=dict(unpinned(subject)),
     )
 
 
@@ -133,8 +150,10 @@ def subject_of(
         purpose=purpose_of(session, around.jobs[session.name], definitions.kinds, now),
         neighbours=around.neighbours(session),
         own_keys=frozenset(own_keys),
-        code_hashes=_audited(),
+        code_hashes=_pinned(definitions, session.chain_id),
         chain_ids=frozenset(definitions.chains),
+        signatures=around.signatures(session),
+        is_revoked=session.revoked_at is not None,
         on_chain=on_chain,
         name_of=lambda token: _name(token, tokens),
         amount=lambda units, token: amount_text(units, token, tokens),
@@ -153,6 +172,11 @@ def _marks(session: Session) -> Iterator[bytes]:
     yield session.salt
     found = owners_of(session)
     yield from found.addresses if found else ()
+
+
+def _pinned(definitions: Definitions, chain_id: ChainId) -> Mapping[Address, Hash32]:
+    chain = definitions.chains.get(chain_id)
+    return {**_audited(), **chain.code_hashes} if chain else _audited()
 
 
 @cache

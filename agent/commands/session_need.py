@@ -8,8 +8,9 @@ from agent.definitions.drafts import Draft
 from agent.domain.errors import ConfigError
 from agent.domain.job import JobDefinition
 from agent.domain.requirement import ActionRequirement
-from agent.domain.schedule import slots
+from agent.domain.schedule import Schedule, slots
 from agent.domain.units import ChainId, Gas, Timestamp, Wei
+from agent.smart_sessions.cover import Period
 from jobs.kind import AnyKind
 
 DEVNET = ChainId(31_337)
@@ -37,6 +38,13 @@ class Wish:
     """Periods to allow, at most; needed for a schedule without an end."""
     headroom: int | None = None
     """Spare operations per job: for retries, and for one zero payment that cancels."""
+    allow_lint: tuple[str, ...] = ()
+    """Lint rules that may be broken."""
+    allow_lint_reason: str = ""
+    uses: int | None = None
+    """How often a job without a schedule may act; needed where the job does not say."""
+    until: Timestamp | None = None
+    """Up to when a job without a schedule may act; needed where it has no end of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class SessionNeed:
     gas: Gas
     cost_wei: Wei
     until: Timestamp
+    paymaster: bool = False
+    """Whether another may pay for gas."""
 
 
 def session_need(
@@ -65,29 +75,58 @@ def session_need(
         gas=Gas(sum(need.gas for need in needs) + ESTIMATE_GAS),
         cost_wei=Wei(sum(need.cost_wei for need in needs)),
         until=until,
+        paymaster=any(need.paymaster for need in needs),
     )
 
 
 def _job_need(job: JobDefinition, kind: AnyKind, wish: Wish, now: Timestamp) -> SessionNeed:
-    due = _due_times(job, wish, now)
-    headroom = len(job.retry.delays_s) + 1 if wish.headroom is None else wish.headroom
-    uses = len(due) + headroom
+    periods = periods_of(job, kind, wish, now)
+    uses = len(periods) + headroom_of(job, wish)
     cost_wei = job.fees.max_cost_wei
     if cost_wei is None:
         raise UnfitSession(f"job {job.id} has no cap on the cost of an operation: add fees: {{max_cost: …}}")
     return SessionNeed(
-        actions=kind.requirements(job.spec, uses),
+        actions=kind.requirements(job.spec, job.account, uses),
         operations=uses,
         gas=Gas((job.fees.max_gas or GAS_PER_OPERATION) * uses),
         cost_wei=Wei(cost_wei * uses),
-        until=Timestamp(due[-1] + job.retry.grace_s + SETTLE_MARGIN_S),
+        until=Timestamp(max(period.until for period in periods) + SETTLE_MARGIN_S),
+        paymaster=job.needs_paymaster,
     )
 
 
-def _due_times(job: JobDefinition, wish: Wish, now: Timestamp) -> tuple[Timestamp, ...]:
-    schedule = job.schedule
-    if schedule is None:
-        raise UnfitSession(f"job {job.id} has no schedule to count periods of")
+def headroom_of(job: JobDefinition, wish: Wish) -> int:
+    """Return the spare operations of a job: as wished, or one for each retry and one to cancel."""
+    return len(job.retry.delays_s) + 1 if wish.headroom is None else wish.headroom
+
+
+def periods_of(job: JobDefinition, kind: AnyKind, wish: Wish, now: Timestamp) -> tuple[Period, ...]:
+    """Return what a new session is for: a period for each slot, or for each firing of a triggered job.
+
+    Raise UnfitSession without any, or without an end.
+    """
+    if job.schedule is None:
+        return _firings(job, kind, wish, now)
+    due = _due_times(job, job.schedule, wish, now)
+    return tuple(Period(at, Timestamp(at + job.retry.grace_s)) for at in due)
+
+
+def _firings(job: JobDefinition, kind: AnyKind, wish: Wish, now: Timestamp) -> tuple[Period, ...]:
+    uses = kind.expected_uses(job.spec) if wish.uses is None else wish.uses
+    if uses is None:
+        raise UnfitSession(f"job {job.id} acts when the chain says so: say how often at most with --uses")
+    if not 1 <= uses <= MAX_PERIODS:
+        raise UnfitSession(f"job {job.id} has {uses} uses: a session takes 1 to {MAX_PERIODS}")
+    ends = [end for end in (kind.ends_at(job.spec), wish.until) if end is not None]
+    if not ends:
+        raise UnfitSession(f"job {job.id} has no end: say up to when it may act with --until")
+    if min(ends) <= now:
+        raise UnfitSession(f"job {job.id} is over: it may act up to second {min(ends)}, now it is {now}")
+    # What fired in its last second may start as late as any other.
+    return (Period(now, Timestamp(min(ends) + job.retry.grace_s)),) * uses
+
+
+def _due_times(job: JobDefinition, schedule: Schedule, wish: Wish, now: Timestamp) -> tuple[Timestamp, ...]:
     if wish.periods is None and schedule.count is None and schedule.end is None:
         raise UnfitSession(f"job {job.id} never ends: say for how many periods with --periods")
     # A period whose grace has not ended may still be paid.

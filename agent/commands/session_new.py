@@ -9,6 +9,7 @@ from agent.commands.session_need import UnfitSession, Wish, session_need
 from agent.commands.session_words import Tokens, worst_case_words
 from agent.definitions.drafts import Draft
 from agent.definitions.records import Definitions, KeyDefinition
+from agent.definitions.session_store import create_session_file
 from agent.definitions.session_writer import session_file
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.errors import ConfigError, NotFound
@@ -66,12 +67,10 @@ def new_sessions(
 
 
 def write_sessions(sessions: tuple[NewSession, ...]) -> None:
-    """Write all files, none over another; raise SessionExists."""
+    """Write all files, each whole or not at all and none over another; raise SessionExists."""
     for session in sessions:
-        session.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with session.path.open("x", encoding="utf-8") as file:
-                file.write(session.text)
+            create_session_file(session.path, session.text)
         except FileExistsError:
             raise SessionExists(f"{session.path} exists") from None
 
@@ -128,6 +127,9 @@ def _new(
         place=Place(f"sessions/{draft.session}.yaml"),
         made_at=times.now,
         headroom=wish.headroom,
+        uses=wish.uses,
+        allow_lint=wish.allow_lint,
+        allow_lint_reason=wish.allow_lint_reason,
     )
     worst = worst_case(session)
     return NewSession(

@@ -18,6 +18,7 @@ from agent.smart_sessions.views import (
     addresses,
     enable_nonce_call,
     enabled_actions_call,
+    owners_call,
     session_validator_call,
     words,
 )
@@ -62,7 +63,7 @@ async def read_on_chain(
         has_same_validator=None if isinstance(validator, CallFailed) else same_validator(validator, session),
         codes=code_of,
         modules=await _modules(reader, session, head.number),
-        owner_keys=_owners(owners),
+        owner_keys=owners_in(owners),
         funds_wei=await gas_funds_wei(chain, session.account),
         balances=await _balances(reader, session.account, tokens, head.number),
         traits=await _traits(reader, code_of, tokens, head.number),
@@ -100,12 +101,11 @@ def _tokens(session: SessionDefinition) -> tuple[Address, ...]:
 def _views(session: SessionDefinition) -> tuple[Call, ...]:
     account, permission = session.account, session.permission_id
     module = session.smart_session
-    owners = keccak256(b"getOwners(address)")[:4] + bytes(12) + account
     return (
         Call(module, Wei(0), enabled_actions_call(account, permission)),
         Call(module, Wei(0), session_validator_call(account, permission)),
         Call(module, Wei(0), enable_nonce_call(permission, account)),
-        Call(session.session.session_validator, Wei(0), owners),
+        Call(session.session.session_validator, Wei(0), owners_call(account)),
     )
 
 
@@ -116,7 +116,8 @@ def _read(answer: bytes) -> frozenset[Hash32] | None:
         return None
 
 
-def _owners(answer: bytes | CallFailed) -> frozenset[Address]:
+def owners_in(answer: bytes | CallFailed) -> frozenset[Address]:
+    """Read an answer of `getOwners`; nobody where it is none."""
     try:
         return frozenset() if isinstance(answer, CallFailed) else frozenset(addresses(answer))
     except ValueError:

@@ -8,6 +8,7 @@ from agent.domain.token import Token, decimal_text
 from agent.domain.units import Address, Timestamp
 from agent.smart_sessions.addresses import NATIVE_TRANSFER_SELECTOR
 from agent.smart_sessions.guards import GuardedAction, Guards, guarded_actions, operation_guards
+from agent.smart_sessions.known_calls import Does, KnownCall, Pull
 from agent.smart_sessions.policies.erc20_spending_limit import (
     APPROVE,
     INCREASE_ALLOWANCE,
@@ -15,6 +16,7 @@ from agent.smart_sessions.policies.erc20_spending_limit import (
     TRANSFER_FROM,
 )
 from agent.smart_sessions.policies.uni_action import Condition, Rule
+from agent.smart_sessions.rule_bounds import at_a_time, least, number
 from agent.smart_sessions.worst_case import Outflow, WorstCase
 
 FUNCTIONS = {
@@ -42,7 +44,31 @@ def worst_case_words(worst: WorstCase, tokens: Tokens) -> tuple[str, ...]:
     until = "without an end" if worst.until is None else f"until {date_text(worst.until)}"
     count = "" if worst.operations is None else f", in {worst.operations} operations at most"
     lines = [f"If this key leaks: {' and '.join(amounts)}, {until}{count}."]
+    lines += [_call_words(call, tokens) for call in worst.calls if call.does is not Does.ALLOW]
+    lines += [f"Not in these numbers: {reason}." for reason in worst.not_counted]
     return (*lines, *(f"Without a bound: {reason}." for reason in worst.unbounded))
+
+
+def most_words(worst: WorstCase, tokens: Tokens) -> str:
+    """Say in one sentence the most that can leave by a leaked key: of what, to whom, until when."""
+    parts = [_most(worst, token, amount, tokens) for token, amount in worst.totals.items() if amount != 0]
+    most = " and ".join(parts) or "nothing"
+    until = (
+        "at any time, for the session has no end"
+        if worst.until is None
+        else f"until {date_text(worst.until)}"
+    )
+    if worst.unbounded:
+        return (
+            f"If this key leaks, there is no bound on what can leave {until}: {'; '.join(worst.unbounded)}."
+        )
+    later = any(flow.pulled and flow.amount != 0 for flow in worst.outflows)
+    then = "; what others may pull by an allowance can leave later" if later else ""
+    if worst.lives > 1:
+        then += f"; that is {worst.lives} times every limit, for an unused enable signature starts them anew"
+    if worst.not_counted:
+        then += f"; not in this number: {'; '.join(worst.not_counted)}"
+    return f"If this key leaks, at most {most} can leave {until}, gas and paymasters' fees included{then}."
 
 
 def session_words(session: Session, tokens: Tokens) -> Iterator[str]:
@@ -70,6 +96,11 @@ def amount_text(amount: int | None, token: Address | None, tokens: Tokens) -> st
     return f"{decimal_text(amount, known.decimals)} {known.symbol}"
 
 
+def until_text(expires_at: Timestamp | None) -> str | None:
+    """Write the last second of a session that ends at `expires_at`; None for one without an end."""
+    return None if expires_at is None else date_text(Timestamp(expires_at - 1))
+
+
 def date_text(at: Timestamp) -> str:
     """Write an instant in UTC; a number when the calendar has no such day."""
     try:
@@ -82,7 +113,46 @@ def _outflow_words(flow: Outflow, tokens: Tokens) -> str:
     most = "" if flow.amount is None else "at most "
     each = "" if flow.at_a_time is None else f" ({amount_text(flow.at_a_time, flow.token, tokens)} at a time)"
     to = "anybody" if flow.to is None else str(flow.to)
+    if flow.earlier:
+        each += " by what the account allowed it before the session"
     return f"{most}{amount_text(flow.amount, flow.token, tokens)} to {to}{each}"
+
+
+def _call_words(call: KnownCall, tokens: Tokens) -> str:
+    target, whose = call.action.target, " and ".join(map(str, call.whose)) or "the account"
+    if call.does is Does.DEPOSIT:
+        return f"What is paid in at {target} is the deposit of {whose}."
+    taken = " and ".join(_pull_words(call, pull, tokens) for pull in call.pulls)
+    return {
+        Does.SWAP: f"One call of {target} sells {taken}; what it buys goes to {whose}.",
+        Does.PAY_BACK: f"One call of {target} pays back {taken}, of what {whose} owes.",
+        Does.PAY_BACK_LENT: f"One call of {target} pays back {taken}, out of what {whose} lent there.",
+        Does.SUPPLY: f"One call of {target} takes {taken} to the credit of {whose}.",
+    }[call.does]
+
+
+def _pull_words(call: KnownCall, pull: Pull, tokens: Tokens) -> str:
+    guards = call.action.guards
+    most = number(at_a_time(guards, pull.amount_at))
+    taken = ("" if most is None else "at most ") + amount_text(most, pull.token, tokens)
+    if pull.shares_at is not None:
+        taken += " or a number of shares"
+    if pull.bought is None or pull.least_at is None:
+        return taken
+    floor = least(guards, pull.least_at)
+    if floor <= 1:
+        return f"{taken} for {amount_text(None, pull.bought, tokens)}, at whatever price a thief makes"
+    return f"{taken} for at least {amount_text(floor, pull.bought, tokens)}"
+
+
+def _most(worst: WorstCase, token: Address | None, amount: int | None, tokens: Tokens) -> str:
+    flows = [flow for flow in worst.outflows if flow.token == token and flow.amount != 0]
+    found = ["anybody" if flow.to is None else str(flow.to) for flow in flows]
+    to = "anybody" if "anybody" in found else " or ".join(dict.fromkeys(found))
+    where = [f"to {to}"] if to else []
+    if token is None and worst.gas_wei != 0:
+        where.append("in gas")
+    return f"{amount_text(amount, token, tokens)} {' or '.join(where)}"
 
 
 def _gas_words(worst: WorstCase) -> str:

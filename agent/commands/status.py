@@ -1,13 +1,16 @@
 """How things stand: jobs, runs, limits, store, chains. What does not answer is named, not fatal."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.commands.jobs import list_jobs
-from agent.commands.session_usage import SessionUsage, session_usage
+from agent.commands.job_caps import job_caps
+from agent.commands.jobs import JobView, list_jobs
+from agent.commands.session_usage import UsageFound, usage_found
 from agent.definitions.records import Definitions
 from agent.domain.errors import AgentError
+from agent.domain.hold import Hold
+from agent.domain.job_caps import CapUse
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import IN_FLIGHT, WAITS_FOR_PERSON, State
 from agent.domain.units import ChainId, Timestamp
@@ -30,15 +33,6 @@ class ChainStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionStatus:
-    """A session's limits; `problem` says why they are not known."""
-
-    name: str
-    usage: SessionUsage | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """Everything at a glance."""
 
@@ -51,7 +45,15 @@ class Status:
     in_flight: tuple[Occurrence, ...]
     held: tuple[Occurrence, ...]
     """Waiting for a person."""
-    sessions: tuple[SessionStatus, ...]
+    orphaned: tuple[Occurrence, ...]
+    """Open, and their job is not in the files; they stand among the others too."""
+    holds: tuple[Hold, ...]
+    """What may send nothing until it is released."""
+    watched: tuple[JobView, ...]
+    """Jobs that the chain makes due."""
+    caps: tuple[CapUse, ...]
+    """The jobs' own."""
+    sessions: tuple[UsageFound, ...]
     chains: tuple[ChainStatus, ...]
 
 
@@ -61,15 +63,25 @@ async def status(
     """Return how things stand; raises StoreUnavailable."""
     views = await list_jobs(definitions.jobs, journal, now)
     runs = sum((Counter(view.counts) for view in views), Counter[State]())
+    waiting, in_flight, held = [
+        await journal.occurrences(tuple(states)) for states in (WORKED_ON, IN_FLIGHT, WAITS_FOR_PERSON)
+    ]
     return Status(
         now=now,
         jobs=Counter(view.condition for view in views),
         runs=runs,
-        waiting=await journal.occurrences(tuple(WORKED_ON)),
-        in_flight=await journal.occurrences(tuple(IN_FLIGHT)),
-        held=await journal.occurrences(tuple(WAITS_FOR_PERSON)),
+        waiting=waiting,
+        in_flight=in_flight,
+        held=held,
+        orphaned=orphans((*waiting, *in_flight, *held), definitions.jobs),
+        holds=await journal.holds(),
+        watched=tuple(view for view in views if view.watch is not None),
+        caps=await job_caps(definitions, journal, now),
         sessions=tuple(
-            [await _session(chains, journal, definitions, name) for name in sorted(definitions.sessions)]
+            [
+                await usage_found(chains[session.chain_id], journal, session)
+                for _, session in sorted(definitions.sessions.items())
+            ]
         ),
         chains=tuple(
             [await _chain(chain, definitions.chains[number].name) for number, chain in chains.items()]
@@ -77,14 +89,9 @@ async def status(
     )
 
 
-async def _session(
-    chains: Mapping[ChainId, ChainContext], journal: Journal, definitions: Definitions, name: str
-) -> SessionStatus:
-    session = definitions.sessions[name]
-    try:
-        return SessionStatus(name, await session_usage(chains[session.chain_id], journal, session))
-    except AgentError as error:
-        return SessionStatus(name, problem=f"{error.code} {error}")
+def orphans(runs: Iterable[Occurrence], jobs: Collection[str]) -> tuple[Occurrence, ...]:
+    """Return the runs whose job is not among these."""
+    return tuple(run for run in runs if run.job_id not in jobs)
 
 
 async def _chain(chain: ChainContext, name: str) -> ChainStatus:

@@ -1,0 +1,41 @@
+"""A person wants a run not to pay any more: end it while nothing is signed, else ask for a cancel."""
+
+from agent.commands.runs_resolve import NotResolvable
+from agent.domain.journal import Change
+from agent.domain.occurrence import Occurrence
+from agent.domain.states import Event, State
+from agent.domain.units import Timestamp
+from agent.pipeline.ladder import CANCEL_ASKED
+from agent.ports import Journal
+
+CODE = "cancelled_by_person"
+
+
+async def cancel_run(journal: Journal, occurrence_id: int, at: Timestamp, *, reason: str) -> Occurrence:
+    """Skip a run that nothing is signed for, or ask the worker to cancel one that was sent.
+
+    The request stands in the journal: a running worker acts on it at its next look at the chain, else the
+    next one that starts. Raises NotFound, NotResolvable, and StaleRecord when the run moved meanwhile.
+    """
+    if not reason.strip():
+        raise NotResolvable("a cancel needs a reason: --reason TEXT")
+    occurrence = await journal.occurrence(occurrence_id)
+    if occurrence.state in (State.DUE, State.CLAIMED):
+        return await journal.record(_change(occurrence, Event.SKIP, at, CODE, reason))
+    if occurrence.state is State.HELD and occurrence.held_from is State.SENT:
+        occurrence = await journal.record(_change(occurrence, Event.RELEASE, at, "released", reason))
+    if occurrence.state is not State.SENT:
+        raise NotResolvable(_why_not(occurrence))
+    return await journal.record(_change(occurrence, Event.ASK_CANCEL, at, CANCEL_ASKED, reason))
+
+
+def _change(occurrence: Occurrence, event: Event, at: Timestamp, code: str, reason: str) -> Change:
+    return Change(occurrence.id, occurrence.version, event, at, code=code, reason=reason, not_before=at)
+
+
+def _why_not(occurrence: Occurrence) -> str:
+    if occurrence.state in (State.PLANNED, State.SIGNED):
+        return f"run {occurrence.id} is {occurrence.state}: it is sent this moment, ask again"
+    if occurrence.state is State.HELD:
+        return f"run {occurrence.id} is held and nothing of it is out: sessionkeeper runs resolve"
+    return f"run {occurrence.id} is {occurrence.state}: there is nothing left to cancel"
