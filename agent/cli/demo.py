@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli.live import LiveLines
 from agent.cli.options import JsonOption
 from agent.cli.output import say, show, show_json, show_table
 
 if TYPE_CHECKING:
     from agent.demo.story import DemoResult
+    from agent.demo.witness import Sale
 
 app = typer.Typer()
 
@@ -25,7 +27,7 @@ def demo_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch a subscription being paid on a local chain, with one kill -9 in the middle."""
+    """Watch a subscription, two orders and a loan on a local chain, with one kill -9 in the middle."""
     import signal
 
     from agent.cli.exit_codes import ExitCode
@@ -39,13 +41,15 @@ def demo_command(
     environment = {name: text for name, text in read_environment().items() if not name.startswith(PREFIX)}
     began = time.monotonic()
 
+    live = LiveLines()
+
     def tell(text: str) -> None:
-        say(f"{time.monotonic() - began:5.1f} s  {text}")
+        live.tell(f"{time.monotonic() - began:5.1f} s  {text}")
 
     try:
-        result = asyncio.run(play(folder, environment, tell))
+        result = asyncio.run(play(folder, environment, tell, live.show if sys.stderr.isatty() else None))
     except DemoFailed as failure:
-        say(f"{failure.code} {failure}")
+        live.tell(f"{failure.code} {failure}")
         raise typer.Exit(ExitCode.INTERNAL) from None
     if as_json:
         show_json(_document(result))
@@ -65,12 +69,30 @@ def _document(result: "DemoResult") -> dict[str, object]:
             }
             for payment in result.payments
         ],
+        "order": _sale(result.trades.order),
+        "stop": _sale(result.trades.stop),
+        "loan": {
+            "transaction_hash": result.trades.loan.transaction_hash,
+            "amount": result.trades.loan.amount,
+            "health_before": result.trades.loan.health_before,
+            "health_after": result.trades.loan.health_after,
+            "block": result.trades.loan.block,
+        },
         "limits": [
             {name: limit[name] for name in ("policy", "used", "limit", "remaining")}
             for limit in result.limits
         ],
         "kills": result.kills,
         "elapsed_s": result.elapsed_s,
+    }
+
+
+def _sale(sale: "Sale") -> dict[str, object]:
+    return {
+        "transaction_hash": sale.transaction_hash,
+        "sold": sale.sold,
+        "bought": sale.bought,
+        "block": sale.block,
     }
 
 
@@ -81,7 +103,8 @@ def _show(result: "DemoResult") -> None:
         for item in result.payments
     ]
     show_table(["MONTH", "TRANSACTION", "AMOUNT", "BLOCK"], rows)
-    show("\nLimits of the session")
+    _show_trades(result)
+    show("\nLimits of the subscription's session")
     limits = [
         [limit[name] for name in ("policy", "unit", "used", "limit", "remaining")] for limit in result.limits
     ]
@@ -90,7 +113,22 @@ def _show(result: "DemoResult") -> None:
     for line in result.metrics:
         if not line.startswith("#"):
             show(line)
-    show(f"\n{len(result.payments)} payments, {result.kills} kill, 0 duplicates, {result.elapsed_s} s")
+    done = f"{len(result.payments)} payments, 2 orders, 1 loan saved, {result.kills} kill, 0 duplicates"
+    show(f"\n{done}, {result.elapsed_s} s")
+
+
+def _show_trades(result: "DemoResult") -> None:
+    trades = result.trades
+    show("\nOrders and the loan, read the same way")
+    sales = {"sell-high": trades.order, "stop": trades.stop}
+    rows = [
+        [job, sale.transaction_hash, f"{sale.sold / 10**18:g} WETH for {sale.bought / 10**6:.2f} USDC"]
+        for job, sale in sales.items()
+    ]
+    loan, one = trades.loan, 10**18
+    health = f"health {loan.health_before / one:.4f} to {loan.health_after / one:.4f}"
+    rows.append(["loan", loan.transaction_hash, f"{loan.amount / 10**6:.2f} USDC paid back, {health}"])
+    show_table(["JOB", "TRANSACTION", "WHAT"], rows)
 
 
 def _say_what_next(folder: Path) -> None:
@@ -104,4 +142,4 @@ def _say_what_next(folder: Path) -> None:
     say("\nTry next:")
     say(f"  {program} runs list -c {place}")
     say(f"  {program} sessions show newsletter -c {place}")
-    say(f"  {program} devnet up")
+    say(f"  {program} devnet up --with-market")

@@ -38,6 +38,9 @@ def up(
     bundler_port: Annotated[
         int | None, typer.Option(metavar="PORT", help="The bundler's port; a free one.")
     ] = None,
+    with_market: Annotated[
+        bool, typer.Option("--with-market", help="Deploy exchanges, lenders, price feeds and odd tokens too.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave it running; `devnet down` ends it.")
     ] = False,
@@ -60,6 +63,7 @@ def up(
         fork_url=fork_url,
         rpc_port=port,
         bundler_port=bundler_port,
+        with_market=with_market,
     )
     stopped_by = asyncio.run(serve(options, lambda facts: _announce(facts, as_json=as_json)))
     raise typer.Exit(128 + stopped_by)
@@ -130,6 +134,10 @@ def _show(facts: Mapping[str, Any]) -> None:
     rows = [(name, facts[name]) for name in ("rpc_url", "bundler_url", "strict_bundler_url", "chain_id")]
     rows += [(f"EntryPoint {version}", at) for version, at in facts["entry_points"].items()]
     rows += list(facts["contracts"].items())
+    rows += [
+        (f"paymaster {kind}", f"{at['address']} {at['url']}") for kind, at in facts["paymasters"].items()
+    ]
+    rows += list(facts.get("market", {}).items())
     rows += [("funded account", f"{key['address']} {key['private_key']}") for key in facts["funded_keys"]]
     rows += [("log_folder", facts["log_folder"]), ("pid", facts["pid"])]
     show_table(("what", "value"), rows)

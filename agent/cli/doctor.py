@@ -44,6 +44,7 @@ def doctor_command(
             open_journal=store_opener(settings, definitions),
             wall_now=time.time() if definitions.clock is ClockKind.WALL else None,
             operations=operations,
+            orders=world.switch.orders(),
         )
         return await examine(patient)
 
@@ -66,9 +67,11 @@ def doctor_command(
 
 def _exit_code(found: "Iterable[Finding]") -> ExitCode:
     failed = [finding.name for finding in found if finding.level == "fail"]
-    if any(name.endswith(" rpc") for name in failed):
+    if any(name.endswith((" rpc", " agreement")) for name in failed):
         return ExitCode.CHAIN
-    if any(name.startswith("session ") and name.endswith((" enabled", " expiry")) for name in failed):
+    if any(
+        name.startswith("session ") and name.endswith((" enabled", " expiry", " revoked")) for name in failed
+    ):
         return ExitCode.SESSION
     return ExitCode.CONFIG
 

@@ -11,6 +11,7 @@ from agent.domain.errors import (
     Refused,
     Rejected,
     StaleRecord,
+    StoreDamaged,
     StoreInUse,
     StoreUnavailable,
     Unavailable,
@@ -49,6 +50,7 @@ BY_ERROR: dict[type[AgentError], ExitCode] = {
     Unavailable: ExitCode.CHAIN,
     BundlerUnavailable: ExitCode.RETRY_LATER,
     StoreUnavailable: ExitCode.RETRY_LATER,
+    StoreDamaged: ExitCode.CONFIG,
     StaleRecord: ExitCode.RETRY_LATER,
 }
 """The narrowest class of an error decides, unless its code is in `BY_CODE`."""
@@ -59,6 +61,7 @@ BY_CODE: dict[str, ExitCode] = {
     "session_expired": ExitCode.SESSION,
     "session_not_started": ExitCode.SESSION,
     "session_changed": ExitCode.SESSION,
+    "session_revoked": ExitCode.SESSION,
     "spending_limit": ExitCode.LIMIT,
     "usage_limit": ExitCode.LIMIT,
     "value_limit": ExitCode.LIMIT,

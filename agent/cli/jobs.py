@@ -1,13 +1,17 @@
 """`sessionkeeper jobs`: look at jobs, pause and resume them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli import jobs_replaying
 from agent.cli.options import ConfigOption, JsonOption
 from agent.cli.output import say, show, show_json, show_table
 
-app = typer.Typer(help="Look at jobs, pause and resume them.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from agent.commands.jobs import JobView
+
+app = typer.Typer(help="Look at jobs, pause, resume and try them.", no_args_is_help=True)
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
@@ -24,14 +28,17 @@ def list_command(config: ConfigOption = None, as_json: JsonOption = False) -> No
     if as_json:
         show_json({"jobs": documents})
         return
-    rows = [[job["id"], job["kind"], job["condition"], *_next(job), job["reference"]] for job in documents]
+    rows = [
+        [job["id"], job["kind"], job["condition"], *_next(job, view), job["reference"]]
+        for job, view in zip(documents, views, strict=True)
+    ]
     show_table(["ID", "KIND", "CONDITION", "NEXT SLOT", "DUE", "REFERENCE"], rows)
 
 
 @app.command("show")
 def show_command(job_id: JobArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one job with its next slots and newest runs."""
-    from agent.cli.present import RUN_COLUMNS, job_document, run_cells, run_document
+    from agent.cli.present import RUN_COLUMNS, job_document, run_cells, run_document, watch_sentence
     from agent.cli.world import with_books
     from agent.commands.jobs import show_job
 
@@ -43,8 +50,10 @@ def show_command(job_id: JobArgument, config: ConfigOption = None, as_json: Json
         show_json(document)
         return
     for name, value in document.items():
-        if name not in ("upcoming", "recent", "runs") and value is not None:
+        if name not in ("upcoming", "recent", "runs", "watch") and value is not None:
             show(f"{name}: {value}")
+    if detail.view.watch is not None:
+        show(f"saw: {watch_sentence(detail.view.watch)}")
     for slot in document["upcoming"]:
         show(f"next: {slot['slot']} at {slot['due']} {slot['time_zone']}")
     if detail.recent:
@@ -77,6 +86,9 @@ def resume_command(job_id: JobArgument, config: ConfigOption = None, as_json: Js
     _confirm(job_id, "resumed", as_json)
 
 
+jobs_replaying.register(app)
+
+
 def _confirm(job_id: str, what: str, as_json: bool) -> None:
     if as_json:
         show_json({"id": job_id, "done": what})
@@ -84,7 +96,11 @@ def _confirm(job_id: str, what: str, as_json: bool) -> None:
         say(f"{job_id} is {what}")
 
 
-def _next(job: dict[str, object]) -> list[object]:
+def _next(job: dict[str, object], view: "JobView") -> list[object]:
+    from agent.cli.present import again_text
+
+    if view.watch is not None:
+        return [view.watch.firings.count + 1, again_text(view.watch.seen.again)]
     upcoming = job["upcoming"]
     if not isinstance(upcoming, list) or not upcoming:
         return [None, None]

@@ -14,6 +14,8 @@ MODULES = {
     "validate": "agent.cli.validate",
     "plan": "agent.cli.plan",
     "status": "agent.cli.status",
+    "kill": "agent.cli.kill",
+    "unkill": "agent.cli.unkill",
     "jobs": "agent.cli.jobs",
     "runs": "agent.cli.runs",
     "sessions": "agent.cli.sessions",

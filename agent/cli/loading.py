@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from agent.definitions.loader import load
+from agent.definitions.paymaster_files import context_texts
 from agent.definitions.records import Definitions
+from agent.domain.units import hex_from_bytes
 from agent.settings import Settings, read_environment, read_settings
 from agent.telemetry.secrets import REDACTOR
 
@@ -19,13 +21,22 @@ def settings_for(config: Path | None) -> Settings:
 def load_definitions(settings: Settings, *, with_jobs: bool = True) -> Definitions:
     """Return what the files define; raises DefinitionError."""
     definitions = load(settings.config, read_environment(), with_jobs=with_jobs)
-    mask_urls(definitions)
+    mask_secrets(definitions)
     return definitions
 
 
-def mask_urls(definitions: Definitions) -> None:
-    """Take the credentials of every URL out of all output from now on."""
+def mask_secrets(definitions: Definitions) -> None:
+    """Take the credentials of every URL and unused enable signatures out of all output from now on."""
     REDACTOR.register_url(definitions.store_url.get_secret_value())
     for chain in definitions.chains.values():
-        for url in (*chain.rpc_urls, *chain.bundler_urls):
+        streams = () if chain.stream_url is None else (chain.stream_url,)
+        for url in (*chain.rpc_urls, *chain.bundler_urls, *chain.private_bundler_urls, *streams):
             REDACTOR.register_url(url.get_secret_value())
+        for paymaster in chain.paymasters.values():
+            REDACTOR.register_url(paymaster.url.get_secret_value())
+            for secret in context_texts(paymaster):
+                REDACTOR.register(secret)
+    for session in definitions.sessions.values():
+        if session.enable is not None:
+            # Until it is used, whoever has it may enable the session.
+            REDACTOR.register(hex_from_bytes(session.enable.permission_enable_signature))

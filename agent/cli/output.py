@@ -21,7 +21,12 @@ def show(text: str) -> None:
 
 def show_json(document: object) -> None:
     """Print data as one JSON document; amounts are exact integers, bytes are 0x-hex."""
-    typer.echo(REDACTOR.redact_text(json.dumps(document, indent=2, default=_json_text)))
+    typer.echo(json_text(document))
+
+
+def json_text(document: object) -> str:
+    """Write a JSON document as `show_json` prints it."""
+    return REDACTOR.redact_text(json.dumps(document, indent=2, default=_json_text))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,10 +1,12 @@
 """How records look: as JSON values and as cells of a table."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from agent.commands.jobs import JobView
 from agent.commands.runs import Run
+from agent.domain.firing import TriggerRow
 from agent.domain.job import JobDefinition
 from agent.domain.journal import JournalEntry
 from agent.domain.local_time import zone
@@ -12,6 +14,7 @@ from agent.domain.occurrence import Inclusion, Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.recurrence import Interval, Slot
 from agent.domain.units import Timestamp
+from agent.domain.watching import Again
 
 Document = dict[str, Any]
 
@@ -49,14 +52,62 @@ def job_document(view: JobView) -> Document:
         "chain_id": int(definition.chain_id),
         "account": str(definition.account),
         "session": definition.session,
+        "sessions": list(definition.sessions),
         "reference": definition.reference or None,
         "pause_reason": row.pause_reason if row and row.paused else None,
         "next_sequence": row.next_sequence if row else None,
         "nonce_key": hex(row.enrolment.nonce_key) if row else None,
         "runs": {str(state): count for state, count in sorted(view.counts.items())},
+        "watch": None if view.watch is None else watch_document(view.watch),
         "upcoming": [slot_document(slot, zone_name) for slot in view.upcoming],
         "defined_at": str(definition.place),
     }
+
+
+def watch_document(watch: TriggerRow) -> Document:
+    """Return what a watched job saw last, as JSON values."""
+    seen, firings = watch.seen, watch.firings
+    ended = firings.last_ended_at
+    return {
+        "code": seen.code or None,
+        "why": seen.why or None,
+        "alarm": seen.alarm,
+        "block": seen.block_number or None,
+        "stopped": watch.stopped or None,
+        "looks_again": {
+            "on_change": seen.again.on_change,
+            "at_block": seen.again.at_block,
+            "at_time": None if seen.again.at_time is None else int(seen.again.at_time),
+        },
+        "firings": {
+            "count": firings.count,
+            "open": firings.open,
+            "succeeded": firings.succeeded,
+            "last_ended_at": None if ended is None else int(ended),
+            "last_state": None if firings.last_state is None else str(firings.last_state),
+        },
+        "logs_heard_to": seen.log_block,
+        "memory": {name: str(value) for name, value in sorted(seen.memory.items())},
+    }
+
+
+def watch_sentence(watch: TriggerRow) -> str:
+    """Return the same for a person, in one line."""
+    seen = watch.seen
+    if not seen.code:
+        return f"not looked at yet, {again_text(seen.again)}"
+    alarm = "ALARM " if seen.alarm else ""
+    return f"{alarm}{seen.code} at block {seen.block_number}: {seen.why}; {again_text(seen.again)}"
+
+
+def again_text(again: Again) -> str:
+    """Write when a job looks again."""
+    whens = ["when an answer changes"] if again.on_change else []
+    if again.at_block is not None:
+        whens.append(f"at block {again.at_block}")
+    if again.at_time is not None:
+        whens.append(f"at {moment(again.at_time)}")
+    return f"looks again {' or '.join(whens)}" if whens else "does not look again"
 
 
 def run_document(occurrence: Occurrence) -> Document:
@@ -87,9 +138,19 @@ def run_document(occurrence: Occurrence) -> Document:
 def run_detail(run: Run) -> Document:
     """Return a run with its operations and its history."""
     return run_document(run.occurrence) | {
+        "violations": violations_of(run),
         "operations": [_operation(operation) for operation in run.operations],
         "history": [_entry(entry) for entry in run.entries],
     }
+
+
+def violations_of(run: Run) -> list[Document]:
+    """Return the rules that its last refusal named; none when the run went on or waits for something else."""
+    if not run.occurrence.code or not run.entries:
+        return []
+    facts = json.loads(run.entries[-1].data).get("facts", {})
+    found: list[Document] = json.loads(facts.get("violations", "[]"))
+    return found
 
 
 def run_cells(occurrence: Occurrence) -> list[object]:
@@ -128,6 +189,9 @@ def _operation(operation: JournaledOperation) -> Document:
         "user_op_hash": str(operation.user_op_hash),
         "attempt": operation.attempt,
         "nonce": {"key": hex(operation.nonce.key), "sequence": operation.nonce.sequence},
+        "purpose": "cancel" if operation.cancels else "payment",
+        "max_fee_per_gas": operation.operation.max_fee_per_gas,
+        "max_priority_fee_per_gas": operation.operation.max_priority_fee_per_gas,
         "valid_until": operation.valid_until,
         "journaled_at": int(operation.journaled_at),
     }

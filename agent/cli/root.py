@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.exit_codes import ExitCode, exit_code
+from agent.cli.file_errors import in_words
 from agent.cli.lazy import LazyGroup
 from agent.cli.output import report
 
@@ -40,8 +41,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last place that can turn an error into words
-        report(error, debug=debug)
-        return exit_code(error)
+        told = in_words(error)
+        report(told, debug=debug)
+        return exit_code(told)
     return ExitCode.OK
 
 

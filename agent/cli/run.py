@@ -1,6 +1,9 @@
 """`sessionkeeper run`: the worker."""
 
 import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from resource import RLIMIT_CORE, setrlimit
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,15 +29,21 @@ def run_command(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pay what is due, until stopped (Ctrl-C or SIGTERM; a second one ends at once)."""
-    from agent.cli.loading import load_definitions, settings_for
-    from agent.definitions.config import Mode
+    """Pay what is due, until stopped (Ctrl-C or SIGTERM; a second one ends at once).
 
+    SIGUSR1 kills: nothing is signed or sent until sessionkeeper unkill; what is in flight is followed.
+    """
     # A core file would hold the session keys.
     setrlimit(RLIMIT_CORE, (0, 0))
-    settings = settings_for(config)
-    definitions = load_definitions(settings)
-    dry = dry_run or definitions.mode is Mode.DRY_RUN
+    with _here_to_stay():
+        from agent.cli.loading import load_definitions, settings_for
+        from agent.definitions.config import Mode
+
+        settings = settings_for(config)
+        definitions = load_definitions(settings)
+        dry = dry_run or definitions.mode is Mode.DRY_RUN
+        if not dry:
+            import agent.service  # noqa: F401 - what it brings stays as long
     _configure_logging(settings, "dry-run" if dry else "live")
     if dry:
         from agent.cli.rehearsal import rehearse_and_print
@@ -42,6 +51,17 @@ def run_command(
         asyncio.run(rehearse_and_print(settings, definitions, once=once, as_json=as_json))
         return
     raise typer.Exit(asyncio.run(_work(settings, definitions, once=once)))
+
+
+@contextmanager
+def _here_to_stay() -> Iterator[None]:
+    """Keep what is made in the body out of the collector's sight: it lives as long as the process."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _configure_logging(settings: "Settings", mode: str) -> None:
@@ -55,5 +75,11 @@ async def _work(settings: "Settings", definitions: "Definitions", *, once: bool)
     from agent.service import serve_worker
 
     with Stopping() as stopping:
-        await serve_worker(settings, definitions, once=once, on_started=stopping.when_asked)
+        await serve_worker(
+            settings,
+            definitions,
+            once=once,
+            on_started=stopping.when_asked,
+            on_killable=stopping.when_killed,
+        )
         return stopping.exit_code

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import runs_cancel
 from agent.cli.options import ConfigOption, JsonOption
 from agent.cli.output import say, show, show_json, show_table
 from agent.domain.states import State
@@ -80,7 +81,7 @@ def resolve_command(
         journal = world.services.journal
         chain = world.chains[(await journal.occurrence(run_id)).chain_id]
         now = await world.services.clock.now()
-        return await resolve_run(journal, chain.reader, run_id, now, paid=decided, reason=reason)
+        return await resolve_run(journal, chain.agreed, run_id, now, paid=decided, reason=reason)
 
     after = with_world(config, resolve)
     if as_json:
@@ -110,3 +111,6 @@ def release_command(
         show_json(run_document(after))
     else:
         say(f"run {after.id} of {after.job_id} is {after.state} again: {after.reason}")
+
+
+runs_cancel.register(app)

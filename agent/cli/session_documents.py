@@ -5,8 +5,8 @@ from typing import Any
 
 from agent.commands.session_grant import GrantPlan
 from agent.commands.session_new import NewSession
-from agent.commands.session_usage import LimitLine, SessionUsage, quantity_text
-from agent.commands.session_words import Tokens, date_text, session_words, worst_case_words
+from agent.commands.session_usage import LimitLine, SessionUsage, UsageFound, quantity_text
+from agent.commands.session_words import Tokens, session_words, until_text, worst_case_words
 from agent.definitions.sessions import SessionDefinition
 from agent.domain.call import Call
 from agent.domain.units import hex_from_bytes
@@ -16,7 +16,7 @@ from agent.smart_sessions.worst_case import Outflow, WorstCase, worst_case
 Document = dict[str, Any]
 
 SESSION_COLUMNS = ("NAME", "CHAIN", "ACCOUNT", "KEY", "UNTIL", "PERMISSION ID")
-USAGE_COLUMNS = ("POLICY", "ON", "COUNTS", "USED", "RESERVED", "LIMIT", "REMAINING")
+USAGE_COLUMNS = ("POLICY", "ON", "COUNTS", "USED", "BURNED", "RESERVED", "LIMIT", "REMAINING")
 
 
 def new_document(new: NewSession, tokens: Tokens) -> Document:
@@ -30,6 +30,8 @@ def session_document(session: SessionDefinition, tokens: Tokens) -> Document:
     return summary_document(session) | {
         "account_kind": session.account_kind,
         "smart_session": str(session.smart_session),
+        "allow_lint": list(session.allow_lint),
+        "allow_lint_reason": session.allow_lint_reason or None,
         "worst_case": worst_case_document(worst) | {"text": " ".join(worst_case_words(worst, tokens))},
         "allows": list(session_words(session.session, tokens)),
         "session": session_to_json(session.session),
@@ -51,7 +53,7 @@ def summary_document(session: SessionDefinition) -> Document:
 
 def summary_cells(session: SessionDefinition) -> list[object]:
     """Return the cells of SESSION_COLUMNS."""
-    until = None if session.expires_at is None else date_text(session.expires_at)
+    until = until_text(session.expires_at)
     keys = ", ".join(session.keys)
     return [session.name, session.chain_id, session.account, keys, until, session.permission_id]
 
@@ -64,6 +66,7 @@ def worst_case_document(worst: WorstCase) -> Document:
         "operations": worst.operations,
         "until": worst.until,
         "unbounded": list(worst.unbounded),
+        "not_counted": list(worst.not_counted),
         "is_bounded": worst.is_bounded,
     }
 
@@ -76,8 +79,10 @@ def grant_document(plan: GrantPlan) -> Document:
         "account": str(plan.session.account),
         "permission_id": str(plan.session.permission_id),
         "deployed": plan.is_deployed,
-        "enabled": plan.is_enabled,
+        "enabled": plan.is_granted,
+        "differs": list(plan.differences),
         "install": None if plan.install is None else _call(plan.install),
+        "remove": None if plan.remove is None else _call(plan.remove),
         "enable": _call(plan.enable),
         "execute": {"to": str(plan.session.account), "value": 0, "data": hex_from_bytes(plan.execute)},
     }
@@ -87,6 +92,7 @@ def grant_lines(plan: GrantPlan) -> Iterator[str]:
     """Yield the calls for a person to hand to the wallet."""
     for title, call in (
         ("install the SmartSession module", plan.install),
+        ("remove the session that is there", plan.remove),
         ("enable the session", plan.enable),
     ):
         if call is not None:
@@ -105,13 +111,21 @@ def usage_document(usage: SessionUsage, tokens: Tokens) -> Document:
         **summary_document(usage.session),
         "block": usage.block_number,
         "block_time": usage.block_time,
+        "epoch": usage.epoch,
         "limits": [limit_document(line, tokens) for line in usage.lines],
     }
 
 
+def usage_found_document(found: UsageFound, tokens: Tokens) -> Document:
+    """Return the counters, or what keeps them from being read."""
+    if found.usage is None:
+        return summary_document(found.session) | {"limits": [], "problem": found.problem}
+    return usage_document(found.usage, tokens) | {"problem": None}
+
+
 def usage_cells(line: LimitLine, tokens: Tokens) -> list[object]:
     """Return the cells of USAGE_COLUMNS."""
-    amounts = (line.use.used, line.reserved, line.use.limit, line.remaining)
+    amounts = (line.use.used, line.burned, line.reserved, line.use.limit, line.remaining)
     texts = [quantity_text(amount, line.use, tokens) for amount in amounts]
     return [line.policy, line.on, line.use.unit, *texts]
 
@@ -126,6 +140,7 @@ def limit_document(line: LimitLine, tokens: Tokens) -> Document:
         "part": use.key.part,
         "unit": use.unit,
         "used": use.used,
+        "burned": line.burned,
         "reserved": line.reserved,
         "limit": use.limit,
         "remaining": line.remaining,

@@ -14,6 +14,7 @@ from agent.commands.session_lint import Surroundings, Verdict, lint_session, ver
 from agent.commands.session_usage import session_named
 from agent.domain.errors import Unavailable
 from agent.domain.units import Timestamp
+from agent.smart_sessions.lint import Finding
 
 
 def linted(config: Path | None, name: str | None) -> tuple[Verdict, ...]:
@@ -48,6 +49,8 @@ def verdict_document(found: Verdict) -> dict[str, Any]:
             {"token": None if token is None else str(token), "amount": amount} for token, amount in totals
         ],
         "worst_case": worst_case_document(found.worst),
+        "not_pinned": [str(address) for address in found.not_pinned],
+        "allow_lint_reason": found.session.allow_lint_reason or None,
         "findings": [
             {
                 "rule": finding.rule,
@@ -65,6 +68,14 @@ def verdict_lines(found: Verdict) -> Iterator[str]:
     """Yield a verdict for people."""
     yield f"{found.session.name}: {found.words[0]}"
     yield from (f"  {line}" for line in found.words[1:])
-    for finding in found.findings:
-        level = "allowed" if finding.allowed else finding.level.value
-        yield f"  {finding.rule} {level}: {finding.sentence}; {finding.remedy}"
+    if found.not_pinned:
+        yield f"  code not pinned, trusted by address: {', '.join(map(str, found.not_pinned))}"
+    yield from (f"  {finding_line(found, finding)}" for finding in found.findings)
+
+
+def finding_line(found: Verdict, finding: Finding) -> str:
+    """Return one finding; where its rule is allowed, with the operator's reason."""
+    reason = found.session.allow_lint_reason
+    allowed = f"allowed ({reason})" if reason else "allowed"
+    level = allowed if finding.allowed else finding.level.value
+    return f"{finding.rule} {level}: {finding.sentence}; {finding.remedy}"

@@ -2,20 +2,32 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from agent.cli import (
+    sessions_chain,
+    sessions_cover,
+    sessions_lifecycle,
+    sessions_release,
+    sessions_signing,
+    sessions_usage,
+)
 from agent.cli.arguments import address, text_of
 from agent.cli.exit_codes import ExitCode
-from agent.cli.options import ConfigOption, JsonOption
+from agent.cli.options import (
+    AllowLintOption,
+    ConfigOption,
+    JsonOption,
+    LintReasonOption,
+    UntilOption,
+    UsesOption,
+)
 from agent.cli.output import say, show, show_json, show_table
+from agent.cli.owner_keys import OwnerKeys, owner_keys
 from agent.domain.units import UINT256_MAX, Address, ChainId
 from agent.erc7579.accounts import ACCOUNT_KINDS
-
-if TYPE_CHECKING:
-    from agent.commands.session_usage import SessionUsage
-    from agent.commands.session_words import Tokens
 
 app = typer.Typer(help="Make, grant and look at sessions.", no_args_is_help=True)
 
@@ -23,6 +35,9 @@ SessionFile = Annotated[
     str, typer.Argument(metavar="FILE", help="A session as JSON; - reads the standard input.")
 ]
 SessionArgument = Annotated[str, typer.Argument(metavar="NAME", help="The session's name in sessions/.")]
+SessionsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME...", help="The sessions' names in sessions/.")
+]
 AccountKind = StrEnum("AccountKind", [(name.upper(), name) for name in ACCOUNT_KINDS])  # type: ignore[misc]  # names come from data
 
 
@@ -51,48 +66,85 @@ def new_command(
             "--headroom", min=0, help="Spare operations: one a retry and one to cancel if left out."
         ),
     ] = None,
+    uses: UsesOption = None,
+    until: UntilOption = None,
+    allow_lint: AllowLintOption = None,
+    reason: LintReasonOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Derive the least that a job needs, write it to sessions/, and say what a leaked key could cost."""
+    """Derive the least that a job needs, write it to sessions/, and say what a leaked key could cost.
+
+    Nothing is written that the lint rules refuse or that does not cover its jobs: leave with 6.
+    """
     from agent.cli.session_documents import new_document
+    from agent.cli.session_lint import finding_line
     from agent.cli.session_making import made_sessions
-    from agent.commands.session_need import Wish
+    from agent.cli.session_wishes import wish_of
     from agent.commands.session_new import tokens_on, write_sessions
 
-    definitions, made = made_sessions(config, for_job, key, account_kind, Wish(periods, headroom))
-    write_sessions(made)
+    wish = wish_of(periods, headroom, allow_lint, reason, uses, until)
+    made = made_sessions(config, for_job, key, account_kind, wish)
+    write_sessions(made.sessions)
     if as_json:
-        documents = [new_document(new, tokens_on(definitions, new.definition.chain_id)) for new in made]
+        documents = [
+            new_document(new, tokens_on(made.definitions, new.definition.chain_id)) for new in made.sessions
+        ]
         show_json({"sessions": documents})
         return
-    for new in made:
+    for new, verdict in zip(made.sessions, made.verdicts, strict=True):
         show(f"{new.definition.name} {new.definition.permission_id} {new.path}")
-        for line in new.words:
+        allowed = (finding_line(verdict, finding) for finding in verdict.findings if finding.allowed)
+        for line in (*new.words, *allowed):
             show(f"  {line}")
-    say(f"next: sessionkeeper sessions grant {made[0].definition.name}")
+    say(f"next: sessionkeeper sessions grant {made.sessions[0].definition.name}")
 
 
 @app.command("grant")
 def grant_command(
-    name: SessionArgument,
+    names: SessionsArgument = None,
+    every: Annotated[bool, typer.Option("--all", help="Grant every session that is not revoked.")] = False,
     owner_key: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            "--owner-key", metavar="FILE", help="The owner's bare key: send it, on chain 31337 alone."
+            "--owner-key",
+            metavar="[ACCOUNT=]FILE",
+            help="The owner's bare key: send it, on chain 31337 alone. Once for each owner.",
         ),
     ] = None,
+    typed_data: sessions_signing.TypedDataOption = False,
+    with_init_data: sessions_signing.InitDataOption = False,
+    out: sessions_signing.OutOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what the owner's wallet has to call; on the devnet, do it."""
+    """Write what the owner's wallet has to call or to sign; on the devnet, call it."""
+    from agent.cli.sessions_lifecycle import grant_many
+
+    if typed_data or with_init_data:
+        if (every, owner_key, typed_data and with_init_data) != (False, None, False):
+            raise typer.BadParameter("--typed-data and --init-data stand alone, with the sessions' names")
+        sessions_signing.grant_without_transaction(config, names, out, with_init_data=with_init_data)
+        return
+    if out is not None:
+        raise typer.BadParameter("--out goes with --typed-data or --init-data")
+    if (not names) != every:
+        raise typer.BadParameter("name sessions, or give --all")
+    keys = owner_keys(owner_key)
+    if not names or len(names) > 1:
+        grant_many(config, names, keys, as_json=as_json)
+        return
+    _grant_one(config, names[0], keys, as_json=as_json)
+
+
+def _grant_one(config: Path | None, name: str, keys: OwnerKeys, *, as_json: bool) -> None:
     from agent.cli.session_documents import grant_document, grant_lines
     from agent.cli.session_granting import granted, planned
 
-    plan = planned(config, name) if owner_key is None else granted(config, name, owner_key)
+    plan = granted(config, name, keys) if keys else planned(config, name)
     if as_json:
         show_json(grant_document(plan))
-    elif plan.is_enabled:
+    elif plan.is_granted:
         say(f"{name} is enabled on {plan.session.account}")
     else:
         if not plan.is_deployed:
@@ -102,8 +154,25 @@ def grant_command(
 
 
 @app.command("list")
-def list_command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the sessions of the files."""
+def list_command(
+    from_chain: Annotated[
+        bool, typer.Option("--from-chain", help="Ask the chain, and rebuild each session from it.")
+    ] = False,
+    account: Annotated[
+        Address | None,
+        typer.Option(parser=address, metavar="ADDRESS", help="Of this account, in the files or not."),
+    ] = None,
+    chain: Annotated[int | None, typer.Option("--chain", min=1, help="The account's chain.")] = None,
+    from_block: Annotated[
+        int, typer.Option("--from-block", min=0, help="Look for the granting transactions from here on.")
+    ] = 0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the sessions of the files, or every session that accounts have enabled."""
+    if from_chain:
+        sessions_chain.show_sessions_on_chain(config, account, chain, from_block, as_json=as_json)
+        return
     from agent.cli.loading import load_definitions, settings_for
     from agent.cli.session_documents import SESSION_COLUMNS, summary_cells, summary_document
 
@@ -160,45 +229,6 @@ def lint_command(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@app.command("usage")
-def usage_command(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One session; all of them if left out.")
-    ] = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Read every counter from the chain: used, reserved by operations in flight, limit, remaining."""
-    from agent.bootstrap import World
-    from agent.cli.loading import load_definitions, settings_for
-    from agent.cli.session_documents import usage_document
-    from agent.cli.world import with_world
-    from agent.commands.session_new import tokens_on
-    from agent.commands.session_usage import session_named, session_usage
-
-    if name is not None:
-        # Before the store is opened, which may make it.
-        session_named(load_definitions(settings_for(config), with_jobs=False).sessions, name)
-
-    async def read(world: World) -> "list[tuple[SessionUsage, Tokens]]":
-        files = world.definitions
-        names = sorted(files.sessions) if name is None else [name]
-        return [
-            (
-                await session_usage(world.chains[session.chain_id], world.services.journal, session),
-                tokens_on(files, session.chain_id),
-            )
-            for session in (session_named(files.sessions, item) for item in names)
-        ]
-
-    found = with_world(config, read, with_jobs=False)
-    if as_json:
-        documents = [usage_document(usage, tokens) for usage, tokens in found]
-        show_json({"sessions": documents} if name is None else documents[0])
-    else:
-        _show_usage(found)
-
-
 @app.command("id")
 def id_command(file: SessionFile, as_json: JsonOption = False) -> None:
     """Print the permission id of a session in a file."""
@@ -243,15 +273,12 @@ def digest_command(
         show(str(found.session_digest))
 
 
-def _show_usage(found: "list[tuple[SessionUsage, Tokens]]") -> None:
-    from agent.cli.session_documents import USAGE_COLUMNS, usage_cells
-    from agent.commands.session_words import date_text
-
-    for usage, tokens in found:
-        until = usage.session.expires_at
-        ends = "without an end" if until is None else f"until {date_text(until)}"
-        show(f"{usage.session.name} at block {usage.block_number}, {ends}")
-        show_table(USAGE_COLUMNS, [usage_cells(line, tokens) for line in usage.lines])
+sessions_chain.register(app)
+sessions_cover.register(app)
+sessions_lifecycle.register(app)
+sessions_release.register(app)
+sessions_signing.register(app)
+sessions_usage.register(app)
 
 
 def _uint(text: str) -> int:

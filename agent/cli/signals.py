@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first drains, the second ends at once."""
+"""SIGINT and SIGTERM: the first drains, the second ends at once. SIGUSR1: everything is killed."""
 
 import asyncio
 import os
@@ -19,12 +19,15 @@ class Stopping:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop: Callable[[], None] | None = None
+        self._kill: Callable[[], None] | None = None
+        self._is_killed = False
         self._before: dict[int, object] = {}
         self.exit_code: int = ExitCode.OK
 
     def __enter__(self) -> Self:
         for number in _CODES:
             self._before[number] = signal.signal(number, self._received)
+        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, self._received_kill)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,6 +39,18 @@ class Stopping:
         self._stop = stop
         if self.exit_code:
             stop()
+
+    def when_killed(self, kill: Callable[[], None]) -> None:
+        """Call `kill` when SIGUSR1 comes, right in its handler, or now when it came already."""
+        self._kill = kill
+        if self._is_killed:
+            kill()
+
+    def _received_kill(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_killed = True
+        if self._kill is not None:
+            # Not by the loop: it may be busy, and whatever it does next has to find the gate shut.
+            self._kill()
 
     def _received(self, number: int, _frame: FrameType | None) -> None:
         code = _CODES[signal.Signals(number)]

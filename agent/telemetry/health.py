@@ -1,7 +1,8 @@
 """Whether the worker is alive, and whether it can do its work."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 TICK_TIMEOUT_S = 60.0
@@ -26,6 +27,8 @@ class Health:
         self._tick_timeout_s = tick_timeout_s
         self._ticked_at = now()
         self._needs: dict[str, str] = {"recovery": "not finished"}
+        self._recovery = asyncio.Event()
+        self._stops: tuple[str, ...] = ()
 
     def ticked(self) -> None:
         """Note that a round of work succeeded."""
@@ -34,6 +37,11 @@ class Health:
     def recovered(self) -> None:
         """Note that everything in flight at start was looked up."""
         self._needs["recovery"] = "ok"
+        self._recovery.set()
+
+    async def until_recovered(self) -> None:
+        """Wait until everything in flight at start was looked up."""
+        await self._recovery.wait()
 
     def needs(self, *names: str) -> None:
         """Name what must answer before the worker is ready: `chain base`, `bundler alto`, `store`."""
@@ -47,6 +55,15 @@ class Health:
     def failed(self, name: str, why: str) -> None:
         """Note that a chain, a bundler or the store does not answer."""
         self._needs[name] = why
+
+    def stopped(self, stops: Iterable[str]) -> None:
+        """Note what is killed or held; a worker that was told to send nothing is well."""
+        self._stops = tuple(stops)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """What is killed or held, as scope and code."""
+        return self._stops
 
     def liveness(self) -> Verdict:
         """Say whether the last successful tick is recent."""

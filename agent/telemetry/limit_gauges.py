@@ -10,6 +10,8 @@ _HELP = {
     "limit": "What the session allows in all, in the unit of the label",
     "used": "What the chain has counted against the limit",
     "reserved": "What operations in flight may still use of the limit",
+    "burned": "Of used, what operations that were included and reverted may have used",
+    "epoch": "How often the session was enabled: its counters begin anew with each",
     "remaining": "limit - used - reserved, never below zero",
 }
 
@@ -31,11 +33,20 @@ class LimitGauges:
         self._prefixes: dict[LimitLabels, tuple[str, ...]] = {}
         self._values: dict[LimitLabels, tuple[int, ...]] = {}
 
-    def set(self, labels: LimitLabels, *, limit: int, used: int, reserved: int) -> None:
+    def set(
+        self, labels: LimitLabels, *, limit: int, used: int, reserved: int, burned: int = 0, epoch: int = 1
+    ) -> None:
         """Note the newest values, in base units."""
         if labels not in self._prefixes:
             self._prefixes[labels] = tuple(f"{metric_name(what)}{{{_labels(labels)}}} " for what in _HELP)
-        self._values[labels] = (limit, used, reserved, max(0, limit - used - reserved))
+        self._values[labels] = (
+            limit,
+            used,
+            reserved,
+            burned,
+            epoch,
+            max(0, limit - used - reserved),
+        )
 
     def forget_session(self, session: str) -> None:
         """Drop the samples of a session that is no longer configured."""
@@ -54,7 +65,7 @@ class LimitGauges:
 
 
 def metric_name(what: str) -> str:
-    """Return the metric of `limit`, `used`, `reserved` or `remaining`."""
+    """Return the metric of `limit`, `used`, `reserved`, `remaining`, `burned` or `epoch`."""
     return "sessionkeeper_limit" if what == "limit" else f"sessionkeeper_limit_{what}"
 
 
