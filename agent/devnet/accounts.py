@@ -26,12 +26,12 @@ from agent.erc4337.version import EntryPointVersion
 from agent.erc7579.accounts import NEXUS, AccountKind, enable_owner_signature, owner_nonce_key
 from agent.erc7579.enable_digest import ACCOUNT_DOMAIN, owner_digest, read_account_domain
 from agent.erc7579.execution import encode_execute
-from agent.erc7579.modules import install_validator_call
+from agent.erc7579.modules import Module, install_validator_call
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
 from agent.smart_sessions.encoding import enable_sessions_call
 
 ETHER = 10**18
-OWNER_GAS = Gas(3_000_000)
+OWNER_GAS = Gas(10_000_000)
 
 
 class Node(Protocol):
@@ -65,11 +65,19 @@ async def create_nexus_account(
 
 
 async def create_account(
-    devnet: Devnet, kind: AccountKind, owner_key: bytes, salt: int = 0, funds_wei: int = 10 * ETHER
+    devnet: Devnet,
+    kind: AccountKind,
+    owner_key: bytes,
+    salt: int = 0,
+    funds_wei: int = 10 * ETHER,
+    modules: Sequence[Module] = (),
 ) -> SmartAccount:
-    """Deploy an account of this kind and give it ether; raise DevnetError for a kind nobody publishes."""
+    """Deploy an account of this kind and give it ether; raise DevnetError for a kind nobody publishes.
+
+    `modules` are validators it is made with, beside its owner's.
+    """
     owner = address_of(owner_key)
-    creation = await creation_of(devnet, kind, owner, Hash32(salt.to_bytes(32, "big")))
+    creation = await creation_of(devnet, kind, owner, Hash32(salt.to_bytes(32, "big")), modules)
     account = SmartAccount(await creation_address(devnet, creation), owner, owner_key, kind)
     await set_balance(devnet, account.address, Wei(funds_wei))
     if creation.is_whole_after_factory:

@@ -13,7 +13,7 @@ from agent.devnet.paths import SOURCE
 from agent.devnet.processes import Program, free_port, running_program
 from agent.domain.units import Address
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
 
 
 @asynccontextmanager
@@ -59,5 +59,7 @@ def _arguments(port: int, rpc_url: str, entry_points: Sequence[Address]) -> list
         "--mempool-max-parallel-ops", "1000",
         "--mempool-max-queued-ops", "100",
         "--min-bundle-interval", "10",
+        # It grows with the operations of the last minute, up to a second by itself.
+        "--max-bundle-interval", "100",
         "--log-level", "warn",
     ]  # fmt: skip

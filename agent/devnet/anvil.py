@@ -13,7 +13,9 @@ from agent.devnet.options import CHAIN_ID, DevnetOptions
 from agent.devnet.processes import Program, free_port, running_program
 from agent.telemetry.secrets import REDACTOR
 
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 120.0
+KEPT_STATES = 500
+"""Of the last blocks, in memory alone: on disk each block would write the whole state, megabytes."""
 
 PLATFORMS = {
     ("linux", "x86_64"): "anvil-linux-amd64",
@@ -52,7 +54,7 @@ def _arguments(port: int, options: DevnetOptions) -> list[str]:
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID)]
     # Two of the precompiled accounts are larger than a contract may be.
     arguments += ["--disable-code-size-limit", "--slots-in-an-epoch", "1", "--quiet"]
-    arguments.append("--no-request-size-limit")
+    arguments += ["--no-request-size-limit", "--prune-history", str(KEPT_STATES)]
     if options.block_time_s and not options.has_whole_block_time:
         arguments += ["--block-time", str(options.block_time_s)]
     if options.fork_url is not None:

@@ -1,8 +1,15 @@
 """Move the chain: blocks, time, snapshots, reorganisations."""
 
+import asyncio
+import time
+
 from agent.devnet import rpc
 from agent.devnet.devnet import Devnet
 from agent.domain.units import Timestamp
+
+LOOK_S = 0.005
+NO_BLOCK_COMES_S = 2.0
+"""A chain that mines none for so long mines none by itself, or so seldom that it does not matter."""
 
 
 async def mine(devnet: Devnet, blocks: int = 1) -> None:
@@ -54,4 +61,25 @@ async def revert(devnet: Devnet, snapshot_id: str) -> None:
 
 async def reorg(devnet: Devnet, depth: int) -> None:
     """Replace the last blocks by empty ones; their transactions are gone, from the pool too."""
+    await _block_mined(devnet)
     await rpc.call(devnet.rpc_url, "anvil_reorg", depth, [])
+
+
+async def reorg_from(devnet: Devnet, block: int) -> None:
+    """Replace this block and all after it by empty ones, as `reorg` does."""
+    head = await _block_mined(devnet)
+    await rpc.call(devnet.rpc_url, "anvil_reorg", head - block + 1, [])
+
+
+async def _block_mined(devnet: Devnet) -> int:
+    """Wait until a block is mined, or until none comes by itself; return the head's number.
+
+    A block that anvil is in the middle of as a reorg begins goes above the new head, and the numbers between
+    are missing. Right after a block it is in the middle of none.
+    """
+    before, deadline = await block_number(devnet), time.monotonic() + NO_BLOCK_COMES_S
+    while True:
+        head = await block_number(devnet)
+        if head != before or time.monotonic() > deadline:
+            return head
+        await asyncio.sleep(LOOK_S)

@@ -1,11 +1,11 @@
-"""Compile the stand-in contracts with solc-js, once per state of the sources."""
+"""Compile contracts with solc-js, once per state of the sources."""
 
 import fcntl
 import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,9 @@ SETTINGS = {
     "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
 }
 RUN_SOLC = (
-    "const solc = require(process.argv[1]);"
-    "process.stdout.write(solc.compile(require('fs').readFileSync(0, 'utf8')));"
+    "const [, solc, other] = process.argv;"
+    "const found = other ? require(solc + '/wrapper')(require(other)) : require(solc);"
+    "process.stdout.write(found.compile(require('fs').readFileSync(0, 'utf8')));"
 )
 
 
@@ -43,20 +44,34 @@ class Artifact:
 def compiled_contracts(build: Path | None = None) -> dict[str, Artifact]:
     """Return every stand-in by name, compiling when the sources changed; raise SetupError."""
     root = build or build_dir()
-    return compile_contracts(CONTRACTS, root / "devnet" / "npm" / "node_modules" / "solc", root / "contracts")
+    return compile_contracts(CONTRACTS, solc_package(root), root / "contracts")
+
+
+def solc_package(build: Path) -> Path:
+    """Return where set-up installs the compiler."""
+    return build / "devnet" / "npm" / "node_modules" / "solc"
 
 
 def compile_contracts(
-    sources: Path, solc: Path, out: Path, progress: Progress | None = None
+    sources: Path,
+    solc: Path,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    settings: Mapping[str, Any] = SETTINGS,
+    soljson: Path | None = None,
 ) -> dict[str, Artifact]:
-    """Compile every contract named like its file into `out/<Name>.json`; raise SetupError as solc says."""
+    """Compile every contract named like its file into `out/<Name>.json`; raise SetupError as solc says.
+
+    `soljson` is the compiler itself where it is of another version than the package `solc` around it.
+    """
     files = _source_files(sources)
-    stamp = hashlib.sha256(json.dumps([files, SETTINGS], sort_keys=True).encode()).hexdigest()
+    stamp = hashlib.sha256(json.dumps([files, settings], sort_keys=True).encode()).hexdigest()
     say = progress or (lambda text: print(f"devnet: {text}", file=sys.stderr, flush=True))
     with _one_at_a_time(out):
         if _read(out / STAMP) != stamp:
             say(f"compiling {len(files)} Solidity files")
-            artifacts = _deployable(_compile(files, solc))
+            artifacts = _deployable(_compile(files, settings, [solc, soljson] if soljson else [solc]))
             # Whoever stops in the middle leaves no stamp that vouches for half of them.
             (out / STAMP).unlink(missing_ok=True)
             _write_artifacts(artifacts, out)
@@ -80,14 +95,16 @@ def _source_files(sources: Path) -> dict[str, str]:
     return {file.relative_to(sources).as_posix(): file.read_text() for file in found}
 
 
-def _compile(files: Mapping[str, str], solc: Path) -> dict[str, Any]:
+def _compile(
+    files: Mapping[str, str], settings: Mapping[str, Any], programs: Sequence[Path]
+) -> dict[str, Any]:
     request = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in files.items()},
-        "settings": SETTINGS,
+        "settings": settings,
     }
     ran = subprocess.run(
-        [find_node().node, "-e", RUN_SOLC, solc],
+        [find_node().node, "-e", RUN_SOLC, *programs],
         input=json.dumps(request),
         capture_output=True,
         text=True,
@@ -98,7 +115,7 @@ def _compile(files: Mapping[str, str], solc: Path) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(ran.stdout)
     problems = [error["formattedMessage"] for error in answer.get("errors", [])]
     if problems:
-        raise SetupError("the stand-in contracts do not compile cleanly\n" + "\n".join(problems))
+        raise SetupError("the contracts do not compile cleanly\n" + "\n".join(problems))
     return answer
 
 

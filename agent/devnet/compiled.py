@@ -20,6 +20,12 @@ def entry_point_creation_code(artifacts: Path, version: EntryPointVersion) -> by
     return _bytecode(artifacts / f"account-abstraction-{version}" / "artifacts" / "EntryPoint.json")
 
 
+def verifying_paymaster_creation_code(artifacts: Path) -> bytes:
+    """Return the creation code of the VerifyingPaymaster for EntryPoint 0.7, without its arguments."""
+    version = EntryPointVersion.V07
+    return _bytecode(artifacts / f"account-abstraction-{version}" / "artifacts" / "VerifyingPaymaster.json")
+
+
 def account_creation_code(artifacts: Path, account: str, constant: str) -> bytes:
     """Return a hex constant of a precompiled account ("Kernel"); raise SetupError when it is not there."""
     file = PRECOMPILES / f"{account}Precompiles.sol"

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from agent.devnet.errors import ContractsError
 
+BUILT_BESIDE = frozenset({"CometStandIn", "TokenPaymaster"})
+"""A build of all our sources holds these too: they take arguments, so they are deployed, never placed."""
+
 
 def runtime_codes(folder: Path, known: Iterable[str]) -> dict[str, bytes]:
     """Return the runtime code of every artifact in the folder by contract name; raise ContractsError."""
     if not folder.is_dir():
         raise ContractsError(f"{folder} is not a folder")
-    files = sorted(folder.glob("*.json"))
+    files = sorted(file for file in folder.glob("*.json") if file.stem not in BUILT_BESIDE)
     if not files:
         raise ContractsError(f"{folder} has no .json file")
     names = sorted(known)

@@ -69,6 +69,8 @@ async def running_devnet(options: DevnetOptions | None = None) -> AsyncIterator[
     chosen = options or DevnetOptions()
     if chosen.fork_url is not None and chosen.contracts_dir is not None:
         raise ContractsError("a fork uses the contracts that are deployed: leave out --contracts")
+    if chosen.fork_url is not None and chosen.with_market:
+        raise ContractsError("a fork has the markets of its chain: leave out --with-market")
     devnet = devnet_dir(chosen.build_dir)
     codes = _placed_codes(devnet, chosen)
     folder = _run_folder(devnet)

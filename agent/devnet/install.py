@@ -33,6 +33,8 @@ class Package:
     integrity: str
     folder: str
     files: tuple[str, ...]
+    part: str = ""
+    """What alone needs it; without one it is always installed."""
 
     def is_in(self, artifacts: Path) -> bool:
         """Tell whether these very files were unpacked before."""
@@ -61,10 +63,11 @@ def install_programs(devnet: Path, progress: Progress) -> None:
     _write_stamp(npm_dir, wanted)
 
 
-def install_packages(devnet: Path, progress: Progress) -> None:
-    """Unpack the needed files of every package of the manifest; raise SetupError on a wrong hash."""
+def install_packages(devnet: Path, progress: Progress, part: str = "") -> None:
+    """Unpack the needed files of the manifest's packages for a part; raise SetupError on a wrong hash."""
     artifacts = devnet / "artifacts"
-    missing = [package for package in manifest() if not package.is_in(artifacts)]
+    wanted = [package for package in manifest() if package.part == part]
+    missing = [package for package in wanted if not package.is_in(artifacts)]
     if not missing:
         return
     progress("taking compiled contracts: " + ", ".join(f"{p.name} {p.version}" for p in missing))

@@ -20,6 +20,8 @@ class DevnetOptions:
     bundler_port: int | None = None
     starts_before_now_s: int = STARTS_BEFORE_NOW_S
     build_dir: Path | None = None
+    with_market: bool = False
+    """Deploy the whole market where the chain is served; others deploy it when they want it."""
 
     @property
     def has_whole_block_time(self) -> bool:

@@ -50,13 +50,13 @@ def document(devnet: Devnet) -> dict[str, Any]:
 
 
 @contextmanager
-def recorded(devnet: Devnet, build: Path | None = None) -> Iterator[None]:
-    """Keep a record of this process's chain for as long as the block runs."""
+def recorded(devnet: Devnet, facts: Mapping[str, Any], build: Path | None = None) -> Iterator[None]:
+    """Keep a record of this process's chain, and what was said of it, for as long as the block runs."""
     file = _folder(build) / f"{os.getpid()}.json"
     content = {
         "owner": asdict(identity(os.getpid())),
         "programs": {name: asdict(process) for name, process in devnet.programs.items()},
-        "document": document(devnet),
+        "document": facts,
     }
     file.write_text(json.dumps(content))
     try:

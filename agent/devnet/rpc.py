@@ -9,7 +9,7 @@ import orjson
 
 from agent.devnet.errors import ChainCallError, DevnetError
 
-TIMEOUT = aiohttp.ClientTimeout(total=60)
+TIMEOUT = aiohttp.ClientTimeout(total=240)
 
 
 @dataclass(frozen=True, slots=True)

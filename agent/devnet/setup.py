@@ -24,6 +24,14 @@ def set_up(build: Path | None = None, progress: Progress | None = None) -> None:
         stand_in_codes(build or build_dir())
 
 
+def install_part(part: str, build: Path | None = None, progress: Progress | None = None) -> None:
+    """Install the packages that this part alone needs, unless that was done; raise SetupError."""
+    devnet = devnet_dir(build)
+    devnet.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(devnet):
+        install_packages(devnet, progress or _print, part)
+
+
 def _print(text: str) -> None:
     sys.stderr.write(f"devnet: {text}\n")
     sys.stderr.flush()

@@ -27,15 +27,8 @@ async def transact_all(
     rpc_url: str, calls: Sequence[Call], sender: Address = DEPLOYER.address
 ) -> list[dict[str, Any]]:
     """Send calls in this order and return their receipts; raise DevnetError if one failed."""
-    hashes = await _send_all(rpc_url, calls, sender)
-    receipts = await _receipts(rpc_url, hashes)
-    for _ in range(len(calls) + PATIENCE):
-        if None not in receipts:
-            break
-        # Even with a block per transaction the block comes after the answer; and one block holds few.
-        await rpc.call(rpc_url, "evm_mine")
-        hashes = await _forgotten_again(rpc_url, calls, sender, hashes)
-        receipts = await _receipts(rpc_url, hashes)
+    async with _sending():
+        receipts = await _mined(rpc_url, await _numbered(rpc_url, calls, sender))
     for call, receipt in zip(calls, receipts, strict=True):
         if receipt is None or receipt["status"] != "0x1":
             reason = "not mined" if receipt is None else await _reason(rpc_url, call, sender)
@@ -50,28 +43,44 @@ async def read(rpc_url: str, target: Address, data: bytes) -> bytes:
 
 
 def _sending() -> asyncio.Lock:
-    # anvil gives two transactions that arrive together the same nonce.
+    # Two that number their transactions at the same time would give one nonce twice.
     return _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
-async def _send_all(rpc_url: str, calls: Sequence[Call], sender: Address) -> list[str]:
-    async with _sending():
-        return [await _send(rpc_url, call, sender) for call in calls]
+async def _numbered(rpc_url: str, calls: Sequence[Call], sender: Address) -> list[dict[str, str]]:
+    """Return the calls as transactions with nonces in a row: none is executed before the one before it."""
+    first = int(await rpc.call(rpc_url, "eth_getTransactionCount", str(sender), "pending"), 16)
+    return [_transaction(call, sender) | {"nonce": hex(first + place)} for place, call in enumerate(calls)]
+
+
+async def _mined(rpc_url: str, transactions: Sequence[dict[str, str]]) -> list[Any]:
+    """Send transactions and have them mined; return their receipts, None for one that is not mined."""
+    hashes = [await _send(rpc_url, transaction) for transaction in transactions]
+    receipts = await _receipts(rpc_url, hashes)
+    for _ in range(len(transactions) + PATIENCE):
+        if None not in receipts:
+            break
+        # Even with a block per transaction the block comes after the answer; and one block holds few.
+        await rpc.call(rpc_url, "evm_mine")
+        hashes = await _forgotten_again(rpc_url, transactions, hashes)
+        receipts = await _receipts(rpc_url, hashes)
+    return receipts
 
 
 async def _forgotten_again(
-    rpc_url: str, calls: Sequence[Call], sender: Address, hashes: Sequence[str]
+    rpc_url: str, transactions: Sequence[dict[str, str]], hashes: Sequence[str]
 ) -> list[str]:
-    """Send anew what the node forgot: anvil loses transactions that arrive while it makes a block."""
+    """Send again what the node forgot: anvil loses transactions that arrive while it makes a block."""
     requests = [rpc.Request("eth_getTransactionByHash", (item,)) for item in hashes]
     known = await rpc.batch(rpc_url, requests)
-    lost = [index for index, found in enumerate(known) if found is None]
-    again = await _send_all(rpc_url, [calls[index] for index in lost], sender)
-    return [again[lost.index(index)] if index in lost else old for index, old in enumerate(hashes)]
+    return [
+        await _send(rpc_url, transaction) if found is None else item
+        for transaction, found, item in zip(transactions, known, hashes, strict=True)
+    ]
 
 
-async def _send(rpc_url: str, call: Call, sender: Address) -> str:
-    return str(await rpc.call(rpc_url, "eth_sendTransaction", _transaction(call, sender)))
+async def _send(rpc_url: str, transaction: dict[str, str]) -> str:
+    return str(await rpc.call(rpc_url, "eth_sendTransaction", transaction))
 
 
 def _transaction(call: Call, sender: Address) -> dict[str, str]:

@@ -18,6 +18,7 @@ library Signatures {
     {
         bool[] memory seen = new bool[](owners.length);
         uint256 pieces = signatures.length / PIECE;
+        if (pieces < needed) revert InvalidSignature();
         uint256 recovered;
         for (uint256 i; i < pieces; ++i) {
             address signer = recover(hash, signatures, i);

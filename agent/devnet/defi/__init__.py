@@ -1,0 +1,1 @@
+"""Real protocols on the local chain: exchanges, lenders, price feeds and odd tokens."""
