@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agent.demo.files import DemoFolder
@@ -78,10 +79,11 @@ class Worker:
         """Wait until it has recovered."""
         await self.until(lambda: any(line["event"] == "recovered" for line in self._lines()), "its start")
 
-    async def until_state(self, slot: str, *states: str) -> str:
-        """Wait until the newest logged state of a slot is one of these, and return it."""
-        await self.until(lambda: self._state(slot) in states, f"{slot} to be {' or '.join(states)}")
-        return self._state(slot) or ""
+    async def until_state(self, job: str, slot: str, *states: str) -> str:
+        """Wait until the newest logged state of a run is one of these, and return it."""
+        what = f"{job} {slot} to be {' or '.join(states)}"
+        await self.until(lambda: self._state(job, slot) in states, what)
+        return self._state(job, slot) or ""
 
     async def until(self, happened: Callable[[], bool], what: str) -> None:
         """Wait for a condition; raise DemoFailed with its last words when it ends or the time is over."""
@@ -102,11 +104,24 @@ class Worker:
         self.program.process.kill()
         self.program.process.wait()
 
-    def _state(self, slot: str) -> str | None:
-        states = [line["state"] for line in self._lines() if line.get("slot") == slot and "state" in line]
+    def has_logged(self, event: str, job: str) -> bool:
+        """Tell whether a line of this event and job is in the log."""
+        return any(line["event"] == event and line.get("job") == job for line in self._lines())
+
+    def _state(self, job: str, slot: str) -> str | None:
+        states = [
+            line["state"]
+            for line in self._lines()
+            if (line.get("job"), line.get("slot")) == (job, slot) and "state" in line
+        ]
         return states[-1] if states else None
 
     def _lines(self) -> list[dict[str, Any]]:
-        text = self.program.log_file.read_bytes()[self.log_start :]
-        # The last line may be half written.
-        return [json.loads(line) for line in text.split(b"\n")[:-1] if line.startswith(b"{")]
+        return logged(self.program.log_file, self.log_start)
+
+
+def logged(log_file: Path, start: int = 0) -> list[dict[str, Any]]:
+    """Return the events in a worker's log from this byte on."""
+    text = log_file.read_bytes()[start:] if log_file.exists() else b""
+    # The last line may be half written.
+    return [json.loads(line) for line in text.split(b"\n")[:-1] if line.startswith(b"{")]

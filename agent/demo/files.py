@@ -1,4 +1,4 @@
-"""The operator's files of the demo: one chain, one key, one job."""
+"""The operator's files of the demo: one chain, the subscription, a key for each job."""
 
 import os
 import secrets
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from agent.demo.calendar import DUE_AT, PERIODS, TIME_ZONE, Month
 from agent.devnet.accounts import SmartAccount, address_of
-from agent.devnet.devnet import Devnet
+from agent.devnet.defi.market import Market
 from agent.domain.errors import ConfigError
 from agent.domain.units import Address
 
-JOB = "newsletter"
+JOB, ORDER, STOP, LOAN = "newsletter", "sell-high", "stop", "loan"
 AMOUNT = 10_000_000
 """Base units of USDC, which has six decimals."""
 
@@ -29,9 +29,10 @@ chains:
     finality: finalized
     tokens:
       USDC: {{address: "{usdc}", decimals: 6}}
+      WETH: {{address: "{weth}", decimals: 18}}
     fees: {{max_fee_per_gas: "100 gwei", max_cost: "0.05 ether"}}
 keys:
-  worker: {{address: "{key_address}", raw: keys/worker.key}}
+{keys}
 store: "sqlite:///state/journal.db"
 web: {{host: 127.0.0.1, port: {port}}}
 """
@@ -72,10 +73,9 @@ class DemoFolder:
 
     path: Path
 
-    @property
-    def job_file(self) -> Path:
-        """The job."""
-        return self.path / "jobs" / f"{JOB}.yaml"
+    def job_file(self, job: str = JOB) -> Path:
+        """Return the file of a job."""
+        return self.path / "jobs" / f"{job}.yaml"
 
     @property
     def owner_key(self) -> Path:
@@ -105,7 +105,7 @@ def fresh_folder(wanted: Path | None, parent: Path) -> DemoFolder:
 
 def write_files(
     folder: DemoFolder,
-    devnet: Devnet,
+    market: Market,
     account: SmartAccount,
     payee: Address,
     months: tuple[Month, ...],
@@ -114,14 +114,14 @@ def write_files(
     """Write everything but the session, which `sessionkeeper sessions new` makes."""
     for name in ("jobs", "keys", "sessions"):
         (folder.path / name).mkdir()
-    key = secrets.token_bytes(32)
-    _write_key(folder.path / "keys" / "worker.key", key)
     _write_key(folder.owner_key, account.owner_key)
+    keys = "\n".join(_key_line(folder, job) for job in (JOB, ORDER, STOP, LOAN))
     config = CONFIG.format(
-        rpc_url=devnet.rpc_url,
-        bundler_url=devnet.bundler_url,
-        usdc=devnet.usdc,
-        key_address=address_of(key),
+        rpc_url=market.devnet.rpc_url,
+        bundler_url=market.devnet.bundler_url,
+        usdc=market.usdc,
+        weth=market.weth,
+        keys=keys,
         port=port,
     )
     (folder.path / "sessionkeeper.yaml").write_text(config)
@@ -134,7 +134,13 @@ def write_files(
         count=PERIODS,
         payee=payee,
     )
-    folder.job_file.write_text(job)
+    folder.job_file().write_text(job)
+
+
+def _key_line(folder: DemoFolder, job: str) -> str:
+    key = secrets.token_bytes(32)
+    _write_key(folder.path / "keys" / f"{job}.key", key)
+    return f'  {job}: {{address: "{address_of(key)}", raw: keys/{job}.key}}'
 
 
 def _write_key(path: Path, key: bytes) -> None:

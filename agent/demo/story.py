@@ -2,20 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from agent.demo.board import Show, shown
 from agent.demo.calendar import TIME_ZONE, Month, coming_months
 from agent.demo.commands import Agent, DemoFailed, Worker
 from agent.demo.files import AMOUNT, JOB, DemoFolder, fresh_folder, write_files
+from agent.demo.market_acts import Trades, play_market, prepare_account, trades_of
+from agent.demo.market_files import WISHES, write_market_jobs
+from agent.demo.stage import POLL_S, Stage, Tell
 from agent.demo.witness import Payment, Witness
 from agent.devnet import chain
 from agent.devnet.accounts import create_nexus_account
-from agent.devnet.devnet import Devnet, running_devnet
+from agent.devnet.defi.market import deploy_market
+from agent.devnet.devnet import running_devnet
 from agent.devnet.options import DevnetOptions
 from agent.devnet.paths import build_dir
 from agent.devnet.processes import free_port
@@ -27,9 +32,7 @@ FUNDS = 100_000_000
 """Base units of USDC: 100."""
 BLOCK_TIME_S = 0.5
 MINED_WITHIN_S = 30.0
-POLL_S = 0.1
 LOG_END = 2_000
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +41,33 @@ class DemoResult:
 
     folder: Path
     payments: tuple[Payment, ...]
+    trades: Trades
     limits: tuple[Mapping[str, Any], ...]
     metrics: tuple[str, ...]
     kills: int
     elapsed_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Everything that stands before the first payment."""
+async def play(
+    wanted: Path | None, environment: Mapping[str, str], tell: Tell, show: Show | None = None
+) -> DemoResult:
+    """Run the whole demo; raise DemoFailed when the chain shows anything but what was promised.
 
-    devnet: Devnet
-    agent: Agent
-    witness: Witness
-    months: tuple[Month, ...]
-    port: int
-
-
-async def play(wanted: Path | None, environment: Mapping[str, str], tell: Tell) -> DemoResult:
-    """Run the whole demo; raise DemoFailed when a payment is missing or doubled."""
+    `show`, if given, gets the board again and again: what the market says and what each job does.
+    """
     began = time.monotonic()
     await asyncio.to_thread(set_up, progress=tell)
     folder = fresh_folder(wanted, build_dir() / "demo")
     tell(f"files go to {folder.path}")
-    async with _stage(folder, environment, tell) as stage:
-        metrics = await _three_months(stage, tell)
+    async with _stage(folder, environment, tell) as stage, shown(stage, show):
+        trades, metrics = await _acts(stage, tell)
         limits = (await stage.agent.answer("sessions", "usage", JOB))["limits"]
         payments = tuple(stage.witness.payments(TIME_ZONE))
         check(payments, stage.months, folder.log_file)
         return DemoResult(
             folder=folder.path,
             payments=payments,
+            trades=trades,
             limits=tuple(limits),
             metrics=metrics,
             kills=1,
@@ -80,48 +79,66 @@ async def play(wanted: Path | None, environment: Mapping[str, str], tell: Tell) 
 async def _stage(folder: DemoFolder, environment: Mapping[str, str], tell: Tell) -> AsyncIterator[Stage]:
     async with running_devnet(DevnetOptions(block_time_s=BLOCK_TIME_S)) as devnet:
         tell(f"a local chain with EntryPoint, Nexus, USDC and a bundler runs at {devnet.rpc_url}")
+        market = await deploy_market(devnet)
+        tell("Uniswap, Aave and Chainlink's feeds are deployed; an ether costs 2000 USDC")
         owner, payee = devnet.funded_keys[0], devnet.funded_keys[1].address
         account = await create_nexus_account(devnet, bytes_from_hex(owner.private_key))
         await mint_usdc(devnet, account.address, FUNDS)
-        tell(f"the account {account.address} holds 100 USDC and ether for gas")
+        await prepare_account(market, account)
+        tell(f"the account {account.address} holds 100 USDC and 2 WETH, and owes Aave 15000 USDC for 10 WETH")
         months, port = coming_months(await chain.block_time(devnet)), free_port()
-        write_files(folder, devnet, account, payee, months, port)
+        write_files(folder, market, account, payee, months, port)
+        write_market_jobs(folder, market, account)
         agent = Agent(folder, environment)
-        made = await agent.answer("sessions", "new", "--for-job", str(folder.job_file))
-        await agent.answer("sessions", "grant", JOB, "--owner-key", str(folder.owner_key))
-        tell(f"its owner granted the session {made['sessions'][0]['permission_id']}")
+        await _grant(folder, agent, tell)
         witness = Witness(
             devnet.rpc_url, str(devnet.entry_point), str(devnet.usdc), str(account.address), str(payee)
         )
-        yield Stage(devnet, agent, witness, months, port)
+        yield Stage(market, account, agent, witness, months, port)
 
 
-async def _three_months(stage: Stage, tell: Tell) -> tuple[str, ...]:
+async def _grant(folder: DemoFolder, agent: Agent, tell: Tell) -> None:
+    """Derive the session of each job, and have the owner grant all of them at once."""
+
+    async def derive(job: str, *wishes: str) -> None:
+        await agent.answer("sessions", "new", "--for-job", str(folder.job_file(job)), "--key", job, *wishes)
+
+    # One first: in a fresh clone it leaves the bytecode that the others then share.
+    await derive(JOB)
+    await asyncio.gather(*(derive(job, *wishes) for job, wishes in WISHES.items()))
+    jobs = ", ".join((JOB, *WISHES))
+    tell(f"the least that each needs was derived for {jobs}: a session and a key for each job")
+    await agent.answer("sessions", "grant", "--all", "--owner-key", str(folder.owner_key))
+    tell("the owner granted the sessions")
+
+
+async def _acts(stage: Stage, tell: Tell) -> tuple[Trades, tuple[str, ...]]:
     first, killed, last = stage.months
     with stage.agent.worker() as worker:
         await worker.until_started()
         tell("the worker runs, a process of its own")
+        await play_market(stage, worker, tell)
         await _pay(stage, worker, first, tell)
         await _kill_in_flight(stage, worker, killed, tell)
     with stage.agent.worker() as worker:
-        await worker.until_state(killed.name, "final_ok")
+        await worker.until_state(JOB, killed.name, "final_ok")
         tell(f"{killed.name} a new worker found the payment on chain, and paid nothing twice")
         await _pay(stage, worker, last, tell)
-        return await _metrics(stage, worker)
+        return trades_of(stage), await _metrics(stage, worker)
 
 
 async def _pay(stage: Stage, worker: Worker, month: Month, tell: Tell) -> None:
-    await chain.move_time_to(stage.devnet, month.due_at)
+    await chain.move_time_to(stage.market.devnet, month.due_at)
     tell(f"{month.name} is due: the chain's clock was moved to {month}")
-    await worker.until_state(month.name, "final_ok")
+    await worker.until_state(JOB, month.name, "final_ok")
     tell(f"{month.name} is paid, and final")
 
 
 async def _kill_in_flight(stage: Stage, worker: Worker, month: Month, tell: Tell) -> None:
     known = len(stage.witness.payments(TIME_ZONE))
-    await chain.move_time_to(stage.devnet, month.due_at)
+    await chain.move_time_to(stage.market.devnet, month.due_at)
     tell(f"{month.name} is due: the chain's clock was moved to {month}")
-    state = await worker.until_state(month.name, "sent", "included_ok")
+    state = await worker.until_state(JOB, month.name, "sent", "included_ok")
     worker.kill()
     tell(f"{month.name} the worker was killed with -9, its operation {state} and not final")
     deadline = time.monotonic() + MINED_WITHIN_S
