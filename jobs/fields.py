@@ -6,13 +6,14 @@ Use them as annotations of a `Spec`; each one carries its JSON schema.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from agent.domain.token import Token, TokenAmount
-from agent.domain.units import UINT256_MAX, ZERO_ADDRESS, Address, Wei
+from agent.domain.units import UINT256_MAX, ZERO_ADDRESS, Address, Timestamp, Wei
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))? +([A-Za-z][A-Za-z0-9._-]{0,19})", re.ASCII)
@@ -20,6 +21,9 @@ _NUMBER = re.compile(
     r"[+-]?(?:[0-9][0-9_]*)?\.?[0-9]*(?:[eE][+-]?[0-9]+)?|[+-]?\.inf|\.nan", re.ASCII | re.IGNORECASE
 )
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
 _SHORT_DURATION = re.compile(
     r"(?:([0-9]{1,6})w)?(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9})s)?"
 )
@@ -45,6 +49,11 @@ def mistake(code: str, message: str, fix: str) -> PydanticCustomError:
     """Return an error for a field validator to raise: a stable code, what is wrong, what to write."""
     # The text travels as a value: braces in what a person wrote must not be read as a template.
     return PydanticCustomError("mistake", "{code}: {text}", {"code": code, "text": message, "fix": fix})
+
+
+def mistake_of(error: ValueError, code: str, fix: str) -> PydanticCustomError:
+    """Return a mistake as it is, and any other error as one."""
+    return error if isinstance(error, PydanticCustomError) else mistake(code, str(error), fix)
 
 
 def text_of(value: object) -> str:
@@ -83,6 +92,14 @@ def parse_integer(value: object) -> int:
     return int(text)
 
 
+def parse_boolean(value: object) -> bool:
+    """Read `true` or `false`, and no other word for them."""
+    text = text_of(value)
+    if text not in {"true", "false"}:
+        raise mistake("bad_boolean", f"{text[:80]!r} is neither true nor false", "write true or false")
+    return text == "true"
+
+
 def parse_duration(value: object) -> int:
     """Read `30d`, `1h30m` or ISO `P30D`, `PT15M`; in seconds."""
     text = text_of(value)
@@ -96,6 +113,18 @@ def parse_duration(value: object) -> int:
     if seconds > MAX_DURATION_S:
         raise mistake("bad_duration", f"{text!r} is longer than a century", "write a shorter duration")
     return seconds
+
+
+def parse_instant(value: object) -> Timestamp:
+    """Read a moment with its offset from UTC: `2026-12-31T18:00:00Z`."""
+    text = text_of(value)
+    fix = 'write day, time and offset in quotes, such as "2026-12-31T18:00:00Z"'
+    if not _INSTANT.fullmatch(text):
+        raise mistake("bad_moment", f"{text[:80]!r} is no moment", fix)
+    try:
+        return Timestamp(int(datetime.fromisoformat(text).timestamp()))
+    except (OverflowError, ValueError):
+        raise mistake("bad_moment", f"{text!r} is not in the calendar", fix) from None
 
 
 def parse_amount(value: object, info: ValidationInfo) -> TokenAmount:
@@ -176,4 +205,8 @@ IntegerField = Annotated[
     int,
     PlainValidator(parse_integer),
     WithJsonSchema({"type": ["integer", "string"], "pattern": "^(0|[1-9][0-9]*)$", "minimum": 0}),
+]
+BooleanField = Annotated[bool, PlainValidator(parse_boolean), WithJsonSchema({"type": "boolean"})]
+InstantField = Annotated[
+    Timestamp, *text_field(parse_instant, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T.+$", "2026-12-31T18:00:00Z")
 ]

@@ -17,12 +17,13 @@ from agent.domain.evaluation import (
     Wait,
 )
 from agent.domain.occurrence import Occurrence
+from agent.domain.possible_call import PossibleCall, PossibleOperation
 from agent.domain.requirement import ActionRequirement, ArgumentRule, Comparison
 from agent.domain.token import TokenAmount, decimal_text
 from agent.domain.units import Address, Timestamp, Wei
 from jobs import erc20
 from jobs.fields import AddressField, AmountField, DurationField
-from jobs.kind import EventLog, Spec
+from jobs.kind import EventLog, Kind, Spec
 
 MIN_RECHECK_S = 60
 NATIVE_TRANSFER_SELECTOR = bytes.fromhex("ffffffff")
@@ -40,13 +41,11 @@ class SubscriptionSpec(Spec):
     )
 
 
-class Subscription:
+class Subscription(Kind[SubscriptionSpec]):
     """The kind `subscription`."""
 
     name = "subscription"
     spec_model = SubscriptionSpec
-    scheduled = True
-    repeat_safe = False
 
     def identity(self, spec: SubscriptionSpec) -> Mapping[str, str]:
         return {"payee": str(spec.payee)}
@@ -90,7 +89,9 @@ class Subscription:
             return Delivered()
         return _not_delivered(spec.amount, paid)
 
-    def requirements(self, spec: SubscriptionSpec, uses: int) -> tuple[ActionRequirement, ...]:
+    def requirements(
+        self, spec: SubscriptionSpec, account: Address, uses: int
+    ) -> tuple[ActionRequirement, ...]:
         units, token = spec.amount.base_units, spec.amount.token.address
         if token is None:
             need = ActionRequirement(spec.payee, NATIVE_TRANSFER_SELECTOR, uses, value_per_use_wei=Wei(units))
@@ -101,6 +102,11 @@ class Subscription:
             ArgumentRule("amount", 32, Comparison.AT_MOST, units),
         )
         return (ActionRequirement(token, erc20.TRANSFER, uses, rules, token=token, token_total=units * uses),)
+
+    def possible_operations(
+        self, spec: SubscriptionSpec, account: Address, uses: int
+    ) -> tuple[PossibleOperation, ...]:
+        return (PossibleOperation((PossibleCall(_payment(spec)),), uses),)
 
 
 def _barred(spec: SubscriptionSpec, view: ChainView, account: Address) -> Evaluation | None:

@@ -1,0 +1,1 @@
+"""Orders: swaps at a price, with a floor that no quote sets."""
