@@ -1,19 +1,28 @@
 """The seams to the world. The pipeline awaits these; `bootstrap` plugs the adapters in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from agent.domain.call import Call
+from agent.domain.evaluation import Read
+from agent.domain.firing import Firing, Seen, TriggerRow
+from agent.domain.hold import Burn, Epoch, Hold, Scope, Watched
 from agent.domain.journal import Armed, Change, Enrolment, JobRow, JournalEntry
+from agent.domain.kill import KillOrder
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import GasLimits, JournaledOperation, SignedOperation
+from agent.domain.paymaster import PaymasterOffer
+from agent.domain.send_answer import SendAnswer
+from agent.domain.standing import Standing
 from agent.domain.states import State
 from agent.domain.units import Address, ChainId, Hash32, Timestamp, Wei
 from agent.domain.user_operation import UserOperation
 
 BlockTag = int | str
 """A block number, or `latest`, `finalized`, `safe`."""
+NO_PARENT = Hash32(bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class Block:
     hash: Hash32
     timestamp: Timestamp
     base_fee_per_gas: Wei
+    parent_hash: Hash32 = NO_PARENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,33 @@ class CallFailed:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a batch answered at one block."""
+
+    block: Block
+    values: Sequence[bytes | None]
+    """In the order of `reads`; None for a revert, an empty answer, or more gas than a node gives one call."""
+    changed: Sequence[int]
+    """Positions whose answer differs from this batch's last answers, in order; all of them the first time."""
+
+
+class ReadBatch(Protocol):
+    """Reads that are asked again at block after block, packed once."""
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The distinct ones, in the order given; of equal reads the first stands for all."""
+        ...
+
+    async def at(self, block: Block) -> Answers:
+        """Answer all at that very block, told apart from others of its number by its hash.
+
+        Raises ChainUnavailable; what was answered last is then still what it was.
+        """
+        ...
+
+
 class ChainReader(Protocol):
     """One chain, read through one or more nodes. Reads are retried inside; raises ChainUnavailable."""
 
@@ -71,12 +108,26 @@ class ChainReader(Protocol):
         """Return the newest block that this chain's finality rule calls final."""
         ...
 
-    async def call(self, target: Address, data: bytes, tag: BlockTag, sender: Address | None = None) -> bytes:
-        """Run `eth_call`; raises ChainReverted(data)."""
+    async def call(
+        self,
+        target: Address,
+        data: bytes,
+        tag: BlockTag,
+        sender: Address | None = None,
+        gas: int | None = None,
+    ) -> bytes:
+        """Run `eth_call`; raises ChainReverted(data). Without a sender it must not matter who calls.
+
+        `gas` is what it may take, all of a transaction's own included; None for as much as the node gives.
+        """
         ...
 
     async def calls(self, calls: Sequence[Call], tag: BlockTag) -> tuple[bytes | CallFailed, ...]:
         """Run many reads at one block in as few requests as the node takes (Multicall3)."""
+        ...
+
+    def batch(self, reads: Sequence[Read]) -> ReadBatch:
+        """Pack reads that are wanted at many blocks; nothing is asked yet."""
         ...
 
     async def code(self, address: Address, tag: BlockTag = "latest") -> bytes: ...
@@ -89,32 +140,33 @@ class ChainReader(Protocol):
 
     async def receipt(self, transaction_hash: Hash32) -> TransactionReceipt | None: ...
 
+    async def transaction_input(self, transaction_hash: Hash32) -> bytes | None:
+        """Return what a transaction was called with; None when the node does not know it."""
+        ...
+
     async def priority_fee(self) -> Wei: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The bundler took the operation and named the hash we computed."""
+class HeadStream(Protocol):
+    """A node that says by itself when its chain may have a new head; which head, the readers are asked."""
 
-    user_op_hash: Hash32
+    @property
+    def is_live(self) -> bool:
+        """Whether it spoke lately enough to be relied on: while it does, nobody needs to ask in between."""
+        ...
 
+    @property
+    def name(self) -> str:
+        """Its endpoint for people, without keys."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class RejectedAnswer:
-    """The bundler said no; `rpc_code` and `message` are its own."""
+    async def check(self) -> ChainId:
+        """Subscribe once and leave; return which chain it serves. Raises ChainUnavailable."""
+        ...
 
-    rpc_code: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownAnswer:
-    """Timeout, broken answer, wrong hash: it may have been taken."""
-
-    why: str
-
-
-SendAnswer = Accepted | RejectedAnswer | UnknownAnswer
+    async def follow(self, wake: Callable[[], None]) -> None:
+        """Call `wake` for each head that it shows, whatever becomes of the connection, until cancelled."""
+        ...
 
 
 class Bundler(Protocol):
@@ -132,6 +184,26 @@ class Bundler(Protocol):
         ...
 
     async def send(self, operation: JournaledOperation) -> SendAnswer: ...
+
+
+class Paymaster(Protocol):
+    """A service that offers to pay for operations (ERC-7677); what it offers is the pipeline's to check.
+
+    Raises PaymasterRejected (a refusal, or an answer that changes the operation) and PaymasterUnavailable.
+    """
+
+    @property
+    def standing(self) -> Standing:
+        """Return how it answers; one that is not healthy is asked after the others."""
+        ...
+
+    async def stub_data(self, operation: UserOperation, entry_point: Address) -> PaymasterOffer:
+        """Ask `pm_getPaymasterStubData`: what to estimate gas with."""
+        ...
+
+    async def data(self, operation: UserOperation, entry_point: Address) -> PaymasterOffer:
+        """Ask `pm_getPaymasterData` about an operation with its gas limits and fees."""
+        ...
 
 
 class SessionSigner(Protocol):
@@ -163,6 +235,22 @@ class Journal(Protocol):
         """
         ...
 
+    async def triggers(self, job_ids: Sequence[str]) -> Mapping[str, TriggerRow]:
+        """Return these jobs as watched ones, those that are enrolled."""
+        ...
+
+    async def fire(self, firings: Sequence[Firing], at: Timestamp) -> tuple[Occurrence | None, ...]:
+        """Insert the occurrence of each firing and keep what its job saw, all in one transaction.
+
+        None for a firing that changed nothing: its (job, slot) exists, its number is not the job's next one,
+        or the job is paused, inactive or held.
+        """
+        ...
+
+    async def remember(self, seen: Sequence[Seen]) -> None:
+        """Keep what enrolled jobs saw last, in one transaction, but of a job that fired since nothing."""
+        ...
+
     async def record(self, change: Change) -> Occurrence:
         """Apply one change; raises IllegalTransition, StaleRecord, BudgetExceeded, DuplicateOperation."""
         ...
@@ -175,6 +263,16 @@ class Journal(Protocol):
         """Return every operation ever signed for the occurrence, oldest first."""
         ...
 
+    async def operations_of(
+        self, occurrence_ids: Sequence[int]
+    ) -> Mapping[int, tuple[JournaledOperation, ...]]:
+        """Return the same for many at once; those without any are left out."""
+        ...
+
+    async def signed(self, hashes: Sequence[Hash32]) -> Mapping[Hash32, Hash32]:
+        """Return those of these operations that were signed here, with the permission id of each."""
+        ...
+
     async def occurrence(self, occurrence_id: int) -> Occurrence: ...
 
     async def occurrences(
@@ -185,8 +283,10 @@ class Journal(Protocol):
         *,
         newest_first: bool = False,
         settled: bool | None = None,
+        chain_id: ChainId | None = None,
+        since: Timestamp | None = None,
     ) -> tuple[Occurrence, ...]:
-        """Return the occurrences that match; None matches all."""
+        """Return the occurrences that match and changed since then; None matches all."""
         ...
 
     async def jobs(self, *, active_only: bool = True) -> tuple[JobRow, ...]: ...
@@ -199,17 +299,89 @@ class Journal(Protocol):
 
     async def resume(self, job_id: str, at: Timestamp) -> JobRow: ...
 
-    async def reserved(self, at_block: dict[ChainId, int] | None = None) -> dict[str, int]:
-        """Return what is reserved per limit key and not counted on chain yet."""
+    async def hold(self, hold: Hold) -> Hold:
+        """Let nothing of the scope take a step towards the network, until it is released.
+
+        Every such change raises Held from then on; what is in flight is still followed. Returns the hold
+        that is in force: one of the same scope and code stays as it is.
+        """
+        ...
+
+    async def release_hold(
+        self, scope: Scope, code: str, reason: str, at: Timestamp, *, accepted: bool = False
+    ) -> Hold:
+        """End a hold; raises NotFound when the scope is not held for that code.
+
+        `accepted` says that what it names is still so and is to hold nothing again.
+        """
+        ...
+
+    async def holds(self, *, active_only: bool = True) -> tuple[Hold, ...]:
+        """Return the holds by scope and code."""
+        ...
+
+    async def watched(self, chain_id: ChainId) -> Watched:
+        """Return what the sweeps of a chain left."""
+        ...
+
+    async def watch(self, chain_id: ChainId, swept_to: int, epochs: Sequence[Epoch], at: Timestamp) -> None:
+        """Keep how far a sweep got; each epoch given is the newest of its session, later ones go."""
+        ...
+
+    async def burned(self) -> tuple[Burn, ...]:
+        """Return what operations that were included and reverted had reserved, per limit key and epoch."""
+        ...
+
+    async def reserved(
+        self, at_block: dict[ChainId, int] | None = None, besides: int | None = None
+    ) -> dict[str, int]:
+        """Return what is reserved per limit key and not counted on chain yet, but by occurrence `besides`."""
+        ...
+
+    async def spent(self) -> Mapping[str, int]:
+        """Return what was used of the limits that the agent counts itself, by limit key."""
         ...
 
     async def entries(self, occurrence_id: int | None = None) -> tuple[JournalEntry, ...]: ...
+
+    async def entries_after(self, sequence: int, since: Timestamp) -> tuple[JournalEntry, ...]:
+        """Return the rows of the hash chain behind that one, but for those before `since`."""
+        ...
 
     async def verify(self) -> None:
         """Walk the hash chain; raises StoreUnavailable naming the first broken row."""
         ...
 
     async def close(self) -> None: ...
+
+
+class KillSwitch(Protocol):
+    """Orders that stop scopes at once, whatever state the journal is in."""
+
+    @property
+    def place(self) -> Path:
+        """The file they stand in."""
+        ...
+
+    def orders(self) -> tuple[KillOrder, ...]:
+        """Return what is stopped now; cheap enough for every signature and send."""
+        ...
+
+    def add(self, orders: Sequence[KillOrder]) -> tuple[KillOrder, ...]:
+        """Stop these scopes and return the orders in force for them; raises StoreUnavailable."""
+        ...
+
+    def remove(self, scopes: Iterable[Scope]) -> tuple[KillOrder, ...]:
+        """Let these scopes go and return their orders; raises StoreUnavailable."""
+        ...
+
+    def acknowledge(self, ids: Iterable[str]) -> None:
+        """Say that nothing of these orders is on its way out any more; raises StoreUnavailable."""
+        ...
+
+    def acknowledged(self) -> frozenset[str]:
+        """Return the orders that a worker has acknowledged."""
+        ...
 
 
 class Clock(Protocol):

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(LogLevel.INFO, description="debug, info, warning or error.")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto, json or console.")
     store_url: SecretStr | None = Field(None, description="Overrides `store:` of the configuration.")
+    kill_file: Path | None = Field(None, description="Overrides `kill_file:` of the configuration.")
     web_host: str | None = Field(None, description="Overrides `web: {host:}`.")
     web_port: int | None = Field(None, ge=0, le=65_535, description="Overrides `web: {port:}`.")
     web_allow_remote: bool = Field(

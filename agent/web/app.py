@@ -16,15 +16,16 @@ def create_app(metrics: Metrics, health: Health) -> Starlette:
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
     async def live(_request: Request) -> Response:
-        return _answer(health.liveness())
+        return _answer(health, health.liveness())
 
     async def ready(_request: Request) -> Response:
-        return _answer(health.readiness())
+        return _answer(health, health.readiness())
 
     return Starlette(
         routes=[Route("/metrics", scrape), Route("/healthz", live), Route("/readyz", ready)],
     )
 
 
-def _answer(verdict: Verdict) -> Response:
-    return JSONResponse({"ok": verdict.ok, "checks": verdict.checks}, 200 if verdict.ok else 503)
+def _answer(health: Health, verdict: Verdict) -> Response:
+    document = {"ok": verdict.ok, "checks": verdict.checks, "stopped": list(health.stops)}
+    return JSONResponse(document, 200 if verdict.ok else 503)
