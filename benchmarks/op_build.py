@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from random import Random
 
-from agent.pipeline.sign import INNER_OFFSET
+from agent.smart_sessions.signature import INNER_OFFSET
 from benchmarks.orders import Order, assorted, payments
 from benchmarks.peers.floor import Floor
 from benchmarks.peers.node import NodeStack, node_stack

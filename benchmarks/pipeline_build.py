@@ -21,10 +21,10 @@ from agent.erc7579.accounts import NEXUS
 from agent.pipeline.build import build
 from agent.pipeline.context import ChainContext, JobContext, SessionContext
 from agent.pipeline.price import check_caps
-from agent.pipeline.sign import INNER_OFFSET, prove, unproven_operation
+from agent.pipeline.sign import prove, unproven_operation
 from agent.smart_sessions.addresses import OWNABLE_VALIDATOR, SMART_SESSION
 from agent.smart_sessions.owners.threshold import ThresholdOwner
-from agent.smart_sessions.signature import SignatureFlavour
+from agent.smart_sessions.signature import INNER_OFFSET, SignatureFlavour
 from benchmarks.orders import ENTRY_POINT, Order
 from jobs import KINDS
 from jobs.erc20 import transfer
@@ -100,6 +100,7 @@ class Ours:
             SMART_SESSION,
             ThresholdOwner(1, (self._signer.address,), SignatureFlavour.RAW),
             (self._signer,),
+            NOT_USED,
         )
         chain = ChainContext(NOT_USED, (), ENTRY_POINT, EntryPointVersion.V07)
         job = JobContext(definition, KINDS["subscription"], chain, session, NEXUS, order.nonce_key, CAPS)
