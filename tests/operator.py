@@ -2,12 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.definitions.session_writer import session_file
 from agent.definitions.sessions import SessionDefinition
-from agent.devnet.accounts import SmartAccount, address_of, create_account, install_and_enable
+from agent.devnet.accounts import (
+    SmartAccount,
+    address_of,
+    create_account,
+    install_and_enable,
+    install_smart_sessions,
+)
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import mint_usdc
 from agent.domain.job import Place
@@ -27,6 +33,7 @@ from agent.smart_sessions.policies import (
 from agent.smart_sessions.signature import owners_init_data
 from jobs import erc20
 from tests.devnet import a_key
+from tests.devnet_config import write_config
 
 CHAIN_ID = ChainId(31337)
 YEAR_S = 365 * 24 * 3600
@@ -58,29 +65,45 @@ async def an_operator(
     uses: int = 20,
     spending: int = 1_000_000_000,
     native_to: Address | None = None,
+    rules: Sequence[PolicyData] = (),
     kind: AccountKind = NEXUS,
+    enabled: bool = True,
+    permit_paymaster: bool = False,
 ) -> Operator:
-    """Make an account with USDC, grant it a session and write the files; each job is YAML with {account}."""
+    """Make an account with USDC, grant it a session and write the files; each job is YAML with {account}.
+
+    Not `enabled`, the account has the module and no session yet.
+    """
     session_key = a_key()
     account = await create_account(devnet, kind, a_key())
     await mint_usdc(devnet, account.address, usdc)
-    session = a_session(devnet, session_key, uses=uses, spending=spending, native_to=native_to)
-    await install_and_enable(devnet, account, [session])
+    session = a_session(devnet, session_key, uses=uses, spending=spending, native_to=native_to, rules=rules)
+    session = replace(session, permit_erc4337_paymaster=permit_paymaster)
+    if enabled:
+        await install_and_enable(devnet, account, [session])
+    else:
+        await install_smart_sessions(devnet, account)
     operator = Operator(folder, devnet, account, session, session_key)
     _write(operator, jobs)
     return operator
 
 
 def a_session(
-    devnet: Devnet, session_key: bytes, *, uses: int, spending: int, native_to: Address | None = None
+    devnet: Devnet,
+    session_key: bytes,
+    *,
+    uses: int,
+    spending: int,
+    native_to: Address | None = None,
+    rules: Sequence[PolicyData] = (),
 ) -> Session:
-    """Return a session that may transfer USDC (and native coin to one address) within limits."""
+    """Return a session that may transfer USDC (and native coin to one address) within limits and rules."""
     limits = erc20_spending_limit.SpendingLimits((erc20_spending_limit.TokenLimit(devnet.usdc, spending),))
     actions = [
         ActionData(
             erc20.TRANSFER,
             devnet.usdc,
-            (PolicyData(erc20_spending_limit.ADDRESS, erc20_spending_limit.encode(limits)),),
+            (PolicyData(erc20_spending_limit.ADDRESS, erc20_spending_limit.encode(limits)), *rules),
         )
     ]
     if native_to is not None:
@@ -101,30 +124,8 @@ def a_session(
 
 
 def _write(operator: Operator, jobs: Sequence[str]) -> None:
-    folder, devnet = operator.folder, operator.devnet
-    for name in ("jobs", "sessions", "keys"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    key = folder / "keys" / "worker.key"
-    key.write_text("0x" + operator.session_key.hex())
-    key.chmod(0o600)
-    operator.config.write_text(
-        f"""\
-schema_version: 1
-mode: live
-clock: chain
-chains:
-  - id: 31337
-    rpc: "{devnet.rpc_url}"
-    bundler: "{devnet.bundler_url}"
-    tokens:
-      USDC: {{address: "{devnet.usdc}", decimals: 6}}
-    fees: {{max_fee_per_gas: "100 gwei", max_cost: "0.5 ether"}}
-keys:
-  worker: {{address: "{address_of(operator.session_key)}", raw: keys/worker.key}}
-store: "sqlite:///state/journal.db"
-web: {{port: 0}}
-"""
-    )
+    folder = operator.folder
+    write_config(operator.devnet, folder, operator.session_key)
     definition = SessionDefinition(
         name="main",
         chain_id=CHAIN_ID,

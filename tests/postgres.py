@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 _NUMBERS = count(1)
-_STARTED_IN_S = 60
+_STARTED_IN_S = 180
 
 
 @dataclass

@@ -5,16 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from agent.cli.root import run
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,22 @@ def sessionkeeper(
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def inside(*arguments: str | Path) -> Answer:
-    """Run `sessionkeeper` in this process, one at a time."""
+def inside(*arguments: str | Path, folder: Path | None = None) -> Answer:
+    """Run `sessionkeeper` in this process, one at a time; saves the second that importing it takes."""
     out, err = BytesIO(), BytesIO()
     out_text, err_text = TextIOWrapper(out, "utf-8"), TextIOWrapper(err, "utf-8")
-    with redirect_stdout(out_text), redirect_stderr(err_text):
-        code = run([str(argument) for argument in arguments])
+    try:
+        with chdir(folder or ROOT), redirect_stdout(out_text), redirect_stderr(err_text):
+            code = run([str(argument) for argument in arguments])
+    finally:
+        # A process would take its own choice of what is logged with it.
+        structlog.reset_defaults()
     out_text.flush()
     err_text.flush()
     return Answer(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+def beside(*arguments: str | Path) -> Answer:
+    """Run `sessionkeeper` in this process where an event loop runs already, which waits for it."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(inside, *arguments).result()

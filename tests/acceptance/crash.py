@@ -1,6 +1,8 @@
-"""Many kills at random steps and random moments; at the end the oracle judges every payment.
+"""Many kills at random steps and moments, in every phase of the network; the oracle judges every payment.
 
 python -m tests.acceptance.crash --kills 100 [--seed N] [--record FILE]
+
+SIGTERM ends it after the round that is running, with the record of what was done until then.
 """
 
 import argparse
@@ -12,23 +14,26 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.devnet.devnet import Devnet, running_devnet
 from agent.devnet.options import DevnetOptions
 from agent.devnet.setup import set_up
+from tests.acceptance.behind_proxies import Proxied, proxied
+from tests.acceptance.crash_phases import PHASES
 from tests.acceptance.crash_points import ALL, CrashPoint
 from tests.acceptance.oracle import Finding
-from tests.acceptance.stage import Stage, a_stage, dying_worker, move_to, next_days, until, worker
+from tests.acceptance.stage import a_stage, dying_worker, move_to, next_days, until, worker
 from tests.devnet import BLOCK_TIME_S, STARTS_BEFORE_NOW_S
+from tests.run_record import stamped
 
 ACCOUNTS = 10
 LONGEST_LIFE_S = 5.0
 """A payment takes about so long; a worker killed at a random moment lives no longer."""
-STEP_TIMEOUT_S = 120.0
+STEP_TIMEOUT_S = 300.0
 REPEATED = {"claim_due", "logs", "finalized"}
 """Steps that one payment takes more than once."""
 
@@ -40,6 +45,7 @@ class Tally:
     wanted: int
     rng: random.Random
     kills: Counter[str] = field(default_factory=Counter)
+    phases: Counter[str] = field(default_factory=Counter)
 
     @property
     def count(self) -> int:
@@ -51,34 +57,45 @@ class Tally:
 class Death:
     """How a worker dies: at a step, or after some seconds."""
 
+    phase: str
     point: CrashPoint | None
     after_s: float
+
+    @property
+    def place(self) -> str:
+        """Name the step, or that there is none."""
+        return "at a random moment" if self.point is None else f"{self.point.when} {self.point.step}"
 
 
 async def run(kills: int, seed: int) -> dict[str, object]:
     """Kill at least so many workers and return the record of it."""
     began = time.monotonic()
     await asyncio.to_thread(set_up)
-    tally = Tally(kills, random.Random(seed))
+    tally, enough = Tally(kills, random.Random(seed)), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, enough.set)
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        async with _devnet() as devnet:
+        async with _devnet() as devnet, AsyncExitStack() as standing:
             (first,) = await next_days(devnet, 1)
             stages = [
                 await a_stage(devnet, Path(folder) / f"{number:02}", start=first, periods=kills + 10)
                 for number in range(ACCOUNTS)
             ]
+            front = [
+                await standing.enter_async_context(proxied(stage, seed + number))
+                for number, stage in enumerate(stages)
+            ]
             rounds = 0
-            while tally.count < kills:
+            while tally.count < kills and not enough.is_set():
                 rounds += 1
-                await _round(devnet, stages, tally)
+                await _round(devnet, front, tally)
                 _say(f"{time.monotonic() - began:6.1f} s  round {rounds}: {tally.count} of {kills} kills")
-            findings = [item for stage in stages for item in await asyncio.to_thread(stage.findings)]
+            findings = [item for one in front for item in await asyncio.to_thread(one.findings)]
             payments = sum([await asyncio.to_thread(stage.payments) for stage in stages])
-    return {
-        "command": f"python -m tests.acceptance.crash --kills {kills} --seed {seed}",
+    found = {
         "seed": seed,
         "kills": tally.count,
         "kills_by_place": dict(sorted(tally.kills.items())),
+        "kills_by_phase": dict(sorted(tally.phases.items())),
         "periods": rounds * len(stages),
         "payments": payments,
         "duplicates": sum(item.rule == "I1" for item in findings),
@@ -86,13 +103,14 @@ async def run(kills: int, seed: int) -> dict[str, object]:
         "findings": [_text(item) for item in findings],
         "wall_s": round(time.monotonic() - began, 1),
     }
+    return stamped(f"python -m tests.acceptance.crash --kills {kills} --seed {seed}", found)
 
 
-async def _round(devnet: Devnet, stages: list[Stage], tally: Tally) -> None:
+async def _round(devnet: Devnet, front: Sequence[Proxied], tally: Tally) -> None:
     """Let every account pay one more day, killing its workers on the way."""
     (day,) = await next_days(devnet, 1)
     moved = asyncio.Event()
-    payments = [asyncio.create_task(_payment(stage, day, moved, tally)) for stage in stages]
+    payments = [asyncio.create_task(_payment(one, day, moved, tally)) for one in front]
     # Some workers run already when the day begins, others find it begun.
     await asyncio.sleep(tally.rng.uniform(0, 2))
     await move_to(devnet, day)
@@ -100,40 +118,46 @@ async def _round(devnet: Devnet, stages: list[Stage], tally: Tally) -> None:
     await asyncio.gather(*payments)
 
 
-async def _payment(stage: Stage, day: str, moved: asyncio.Event, tally: Tally) -> None:
+async def _payment(proxies: Proxied, day: str, moved: asyncio.Event, tally: Tally) -> None:
+    stage = proxies.stage
     if tally.rng.random() < 1 / 2:
         await moved.wait()
     for death in _deaths(tally.rng):
-        await _die(stage, day, death, tally)
+        PHASES[death.phase].arm(proxies)
+        if await _died(proxies, day, death):
+            tally.kills[death.place] += 1
+            tally.phases[death.phase] += 1
+    proxies.calm()
     await moved.wait()
     with worker(stage) as running:
         await running.until(lambda: stage.is_paid(day), STEP_TIMEOUT_S)
 
 
 def _deaths(rng: random.Random) -> Iterator[Death]:
-    for _ in range(rng.choice((1, 1, 2, 3))):
+    for _ in range(rng.choice((1, 2, 3, 4))):
         point = rng.choice(ALL)
         nth = rng.choice((1, 1, 2)) if point.step in REPEATED else point.nth
         at_step = rng.random() < 3 / 4
-        yield Death(CrashPoint(point.step, point.when, nth) if at_step else None, rng.random())
+        chosen = CrashPoint(point.step, point.when, nth) if at_step else None
+        yield Death(rng.choice(list(PHASES)), chosen, rng.random())
 
 
-async def _die(stage: Stage, day: str, death: Death, tally: Tally) -> None:
+async def _died(proxies: Proxied, day: str, death: Death) -> bool:
+    """Run a worker to its death; a step that the rest of the payment does not take is never reached."""
+    stage = proxies.stage
     if death.point is None:
         with worker(stage) as running:
             await asyncio.sleep(death.after_s * LONGEST_LIFE_S)
             running.kill()
-        tally.kills["at a random moment"] += 1
-        return
+        return True
     with dying_worker(stage, death.point) as dying:
-        # A step that the rest of the payment does not take is never reached.
         await until(lambda: dying.has_ended or stage.is_paid(day), stage, timeout_s=STEP_TIMEOUT_S)
         if not dying.has_ended:
             dying.kill()
-        elif dying.process.exitcode == -signal.SIGKILL:
-            tally.kills[f"{death.point.when} {death.point.step}"] += 1
-        else:
-            raise AssertionError(f"the worker ended with {dying.process.exitcode}: {stage.summary}")
+            return False
+        if dying.process.exitcode == -signal.SIGKILL:
+            return True
+        raise AssertionError(f"the worker ended with {dying.process.exitcode}: {stage.summary}")
 
 
 @asynccontextmanager

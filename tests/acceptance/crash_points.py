@@ -36,6 +36,11 @@ def step_of(method: str, arguments: tuple[object, ...]) -> str:
     return method
 
 
+def around(*events: Event) -> tuple[CrashPoint, ...]:
+    """Return the points before and after each of these changes is on disk."""
+    return tuple(CrashPoint(f"record-{event}", when) for event in events for when in (DURING, AFTER))
+
+
 RECORDED = (Event.CLAIM, Event.PLAN, Event.SEND, Event.ANSWER, Event.SEE_OK, Event.FINALIZE, Event.SETTLE)
 JOURNAL = (
     CrashPoint("enroll", DURING),
@@ -45,13 +50,13 @@ JOURNAL = (
     CrashPoint("append", BEFORE),
     CrashPoint("append", DURING),
     CrashPoint("append", AFTER),
-    *(CrashPoint(f"record-{event}", when) for event in RECORDED for when in (DURING, AFTER)),
+    *around(*RECORDED),
 )
 NETWORK = (
     CrashPoint("estimate", BEFORE),
     CrashPoint("estimate", AFTER),
     CrashPoint("validate", BEFORE),
-    CrashPoint("validate", AFTER, 2),
+    CrashPoint("validate", AFTER),
     CrashPoint("send", BEFORE),
     CrashPoint("send", DURING),
     CrashPoint("send", AFTER),

@@ -4,6 +4,7 @@ Each is a process of its own that runs the real command line; only the two secon
 the agent are saved.
 """
 
+import asyncio
 import ctypes
 import multiprocessing
 import os
@@ -14,13 +15,15 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-PRELOADED = ["agent.cli.root", "agent.cli.run", "agent.service", "agent.adapters.sql.schema", __name__]
+COMMAND = ["agent.cli.root", "agent.cli.run", "agent.cli.signals", "agent.service", "agent.chains"]
+STORE = ["agent.adapters.sql.schema", "alembic.command", "sqlalchemy.dialects.sqlite"]
+PRELOADED = [*COMMAND, *STORE, __name__]
 PR_SET_PDEATHSIG = 1
-END_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 60.0
 Main = Callable[[Sequence[str]], int]
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([*PRELOADED, "tests.acceptance.crashing_worker"])
+_forks.set_forkserver_preload([*PRELOADED, "tests.acceptance.crashing_worker", "tests.pace"])
 
 
 @contextmanager
@@ -36,6 +39,22 @@ def forked(main: Main, arguments: Sequence[str], log_file: Path) -> Iterator[For
         if process.exitcode is None:
             process.kill()
             process.join()
+
+
+async def ended(process: ForkServerProcess, timeout_s: float) -> bool:
+    """Wait until a process is gone; False when the time is over before."""
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(process.sentinel, gone.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await gone.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(process.sentinel)
+    # What it ends with is told right after.
+    process.join()
+    return True
 
 
 def _run(main: Main, arguments: list[str], log_file: Path) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from textwrap import dedent
 
 from agent.cli.root import run as command_line
 from agent.commands.session_need import Wish
@@ -18,22 +18,35 @@ from agent.definitions.drafts import read_drafts
 from agent.definitions.loader import load
 from agent.definitions.sessions import SessionDefinition
 from agent.devnet import chain
-from agent.devnet.accounts import SmartAccount, address_of, create_nexus_account, install_and_enable
+from agent.devnet.accounts import (
+    SmartAccount,
+    address_of,
+    create_nexus_account,
+    enable_sessions,
+    install_and_enable,
+)
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import mint_usdc
 from agent.domain.units import Address, Hash32, Timestamp
 from tests.acceptance.crash_points import CrashPoint
 from tests.acceptance.crashing_worker import main as crashing_worker
+from tests.acceptance.jumping_worker import main as jumping
 from tests.acceptance.oracle import Finding, examine
 from tests.acceptance.oracle.books import Row, read_rows
 from tests.acceptance.oracle.chain import session_operations
+from tests.acceptance.oracle.files import store_of
 from tests.acceptance.oracle.node import Node
-from tests.acceptance.processes import Main, forked
+from tests.acceptance.processes import Main, ended, forked
+from tests.acceptance.ticking_worker import main as ticking
 from tests.devnet import a_key
+from tests.devnet_config import write_config
+from tests.pace import looking_often, losing_patience, ticking_slowly
 
 USDC = 10**6
-TIMEOUT_S = 60.0
-POLL_S = 0.2
+WATCHED_S = 30 * 24 * 3600
+"""How long the session of a watched job is for."""
+TIMEOUT_S = 240.0
+POLL_S = 0.1
 DAILY = 'calendar: daily\n  at: "00:00"\n  time_zone: UTC'
 
 
@@ -46,14 +59,19 @@ class Stage:
     account: SmartAccount
     payee: Address
 
+    @property
+    def store(self) -> Path | str:
+        """Where the journal is."""
+        return store_of(self.folder)
+
     def row(self, slot: str, job: str = "rent") -> Row | None:
         """What the journal says of a slot."""
-        return read_rows(self.folder / "state" / "journal.db").get((job, slot))
+        return read_rows(self.store).get((job, slot))
 
-    def is_paid(self, *slots: str) -> bool:
+    def is_paid(self, *slots: str, job: str = "rent") -> bool:
         """Tell whether these slots are final and settled by the books."""
-        rows = read_rows(self.folder / "state" / "journal.db")
-        mine = [rows.get(("rent", slot)) for slot in slots]
+        rows = read_rows(self.store)
+        mine = [rows.get((job, slot)) for slot in slots]
         return all(row is not None and row.state == "final_ok" and row.settled for row in mine)
 
     def is_in(self, slot: str, *states: str) -> bool:
@@ -74,7 +92,7 @@ class Stage:
     @property
     def summary(self) -> str:
         """The state of every slot, and the workers' last lines."""
-        rows = read_rows(self.folder / "state" / "journal.db")
+        rows = read_rows(self.store)
         states = {slot: f"{row.state}{' settled' * row.settled}" for (_, slot), row in rows.items()}
         return f"{states}\n{self.log[-800:]}"
 
@@ -96,46 +114,22 @@ async def a_stage(
     spec: str = "",
     payee: Address | None = None,
     periods: int = 30,
+    bundler_url: str | None = None,
+    chain_lines: str = "",
 ) -> Stage:
-    """Make an account with USDC, a job `rent` and a granted session for it."""
+    """Make an account with USDC, a job `rent` and a granted session for it; `chain_lines` join its chain."""
     key = a_key()
     account = await create_nexus_account(devnet, a_key())
     stage = Stage(devnet, folder, account, payee or address_of(a_key()))
-    write_config(stage, key)
+    write_config(devnet, folder, key, max_cost="0.1 ether", bundler_url=bundler_url)
+    config = folder / "sessionkeeper.yaml"
+    config.write_text(config.read_text().replace("keys:\n", f"{chain_lines}keys:\n", 1))
     write_job(stage, start=start, amount=amount, schedule=schedule, terms=terms, spec=spec)
     if usdc:
         await mint_usdc(devnet, account.address, usdc)
     (session,) = await derived(stage, "rent.yaml", periods)
     await install_and_enable(devnet, account, [session.session])
     return stage
-
-
-def write_config(stage: Stage, key: bytes, *, mode: str = "live") -> None:
-    """Write sessionkeeper.yaml and the raw key file."""
-    for name in ("keys", "jobs", "sessions"):
-        (stage.folder / name).mkdir(parents=True, exist_ok=True)
-    key_file = stage.folder / "keys" / "worker.key"
-    key_file.touch(mode=0o600)
-    key_file.write_text("0x" + key.hex() + "\n")
-    devnet = stage.devnet
-    text = f"""
-        schema_version: 1
-        mode: {mode}
-        clock: chain
-        chains:
-          - id: 31337
-            rpc: "{devnet.rpc_url}"
-            bundler: "{devnet.bundler_url}"
-            finality: finalized
-            tokens:
-              USDC: {{address: "{devnet.usdc}", decimals: 6}}
-            fees: {{max_fee_per_gas: "100 gwei", max_cost: "0.1 ether"}}
-        keys:
-          worker: {{address: "{address_of(key)}", raw: keys/worker.key}}
-        store: "sqlite:///state/journal.db"
-        web: {{port: 0}}
-    """
-    (stage.folder / "sessionkeeper.yaml").write_text(dedent(text))
 
 
 def write_job(
@@ -146,14 +140,15 @@ def write_job(
     schedule: str = DAILY,
     terms: str = "",
     spec: str = "",
+    job: str = "rent",
 ) -> None:
-    """Write, or write anew, the job."""
+    """Write, or write anew, a job whose session has its name."""
     lines = [
-        "id: rent",
+        f"id: {job}",
         "kind: subscription",
         "chain: 31337",
         f'account: "{stage.account.address}"',
-        "session: rent",
+        f"session: {job}",
         "schedule:",
         f"  {schedule}",
         f"  start: {start}",
@@ -163,17 +158,26 @@ def write_job(
         *([f"  {spec}"] if spec else []),
         *([terms] if terms else []),
     ]
-    (stage.folder / "jobs" / "rent.yaml").write_text("\n".join(lines) + "\n")
+    (stage.folder / "jobs" / f"{job}.yaml").write_text("\n".join(lines) + "\n")
 
 
-async def derived(stage: Stage, file: str, periods: int = 30) -> list[SessionDefinition]:
-    """Derive and write the sessions of a job file as `sessions new` does."""
+async def add_job(stage: Stage, job: str, *, start: str, amount: str, terms: str = "") -> None:
+    """Let the account pay something else too, under a granted session of its own."""
+    write_job(stage, start=start, amount=amount, terms=terms, job=job)
+    (session,) = await derived(stage, f"{job}.yaml")
+    await enable_sessions(stage.devnet, stage.account, [session.session])
+
+
+async def derived(
+    stage: Stage, file: str, periods: int = 30, *, uses: int | None = None
+) -> list[SessionDefinition]:
+    """Derive and write the sessions of a job file as `sessions new` does; `uses` for a watched job."""
     definitions = load(stage.folder, {}, with_jobs=False)
     drafts = read_drafts(definitions, file, "nexus")
     times = Times(await chain.block_time(stage.devnet), Timestamp(int(time.time())))
-    made = new_sessions(
-        definitions, drafts, None, Wish(periods), times, lambda: Hash32(secrets.token_bytes(32))
-    )
+    until = None if uses is None else Timestamp(times.now + WATCHED_S)
+    wish = Wish(periods, uses=uses, until=until)
+    made = new_sessions(definitions, drafts, None, wish, times, lambda: Hash32(secrets.token_bytes(32)))
     write_sessions(made)
     return [new.definition for new in made]
 
@@ -192,7 +196,8 @@ class Worker:
 
     async def end(self, timeout_s: float = TIMEOUT_S) -> int:
         """Wait until it ends and return its exit code."""
-        await until(lambda: self.has_ended, self.stage, timeout_s=timeout_s)
+        if not await ended(self.process, timeout_s):
+            raise AssertionError(f"runs on after {timeout_s} s:\n{self.stage.summary}")
         return int(self.process.exitcode or 0)
 
     def kill(self) -> None:
@@ -219,9 +224,30 @@ def worker(stage: Stage, *arguments: str) -> Iterator[Worker]:
 
 
 @contextmanager
-def dying_worker(stage: Stage, point: CrashPoint) -> Iterator[Worker]:
-    """Run a worker that ends itself with SIGKILL at a point."""
-    with _process(stage, crashing_worker, *point.arguments) as running:
+def impatient_worker(stage: Stage) -> Iterator[Worker]:
+    """Run a worker that waits a few seconds for an answer, where others wait for many."""
+    with _process(stage, partial(losing_patience, command_line), "run") as running:
+        yield running
+
+
+@contextmanager
+def dying_worker(stage: Stage, point: CrashPoint, *, stops: bool = False) -> Iterator[Worker]:
+    """Run a worker that ends itself with SIGKILL at a point, or `stops` there until it gets SIGCONT."""
+    with _process(stage, crashing_worker, *point.arguments, *(["--stop"] if stops else [])) as running:
+        yield running
+
+
+@contextmanager
+def ticking_worker(stage: Stage, ticks: Path) -> Iterator[Worker]:
+    """Run a worker that writes its ticks down."""
+    with _process(stage, ticking, "--ticks", str(ticks)) as running:
+        yield running
+
+
+@contextmanager
+def jumping_worker(stage: Stage, offset: Path) -> Iterator[Worker]:
+    """Run a worker whose clock is as many seconds off as the file says."""
+    with _process(stage, jumping, "--offset", str(offset)) as running:
         yield running
 
 
@@ -229,7 +255,8 @@ def dying_worker(stage: Stage, point: CrashPoint) -> Iterator[Worker]:
 def _process(stage: Stage, main: Main, *arguments: str) -> Iterator[Worker]:
     number = len(list(stage.folder.glob("*.log")))
     words = [*arguments, "-c", str(stage.folder)]
-    with forked(main, words, stage.folder / f"{number:03}.log") as process:
+    pace = ticking_slowly if main is ticking else looking_often
+    with forked(partial(pace, main), words, stage.folder / f"{number:03}.log") as process:
         yield Worker(stage, process)
 
 

@@ -13,6 +13,8 @@ EVERY_COMMAND = (
     "validate",
     "plan",
     "status",
+    "kill",
+    "unkill",
     "jobs",
     "runs",
     "sessions",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import sessionkeeper
+from tests.acceptance.command import inside, sessionkeeper
 
 PASSWORD = "canary-correct-horse"
 
@@ -33,7 +33,7 @@ def test_new_key_prints_its_address_and_the_lines_for_the_configuration(
 
 
 def test_key_made_is_listed_and_its_address_proven(tmp_path: Path, password_file: Path) -> None:
-    made = sessionkeeper(
+    made = inside(
         "keys",
         "new",
         "--name",
@@ -45,8 +45,8 @@ def test_key_made_is_listed_and_its_address_proven(tmp_path: Path, password_file
         folder=tmp_path,
     ).json
 
-    listed = sessionkeeper("keys", "list", "--json", folder=tmp_path).json["keys"]
-    proven = sessionkeeper(
+    listed = inside("keys", "list", "--json", folder=tmp_path).json["keys"]
+    proven = inside(
         "keys", "address", "billing", "--password-file", password_file, "--json", folder=tmp_path
     ).json
 
@@ -55,12 +55,12 @@ def test_key_made_is_listed_and_its_address_proven(tmp_path: Path, password_file
 
 
 def test_passkey_made_is_listed_and_opens_with_its_password(tmp_path: Path, password_file: Path) -> None:
-    made = sessionkeeper(
+    made = inside(
         "keys", "new", "--passkey", "--name", "phone", "--password-file", password_file, folder=tmp_path
     )
 
-    listed = sessionkeeper("keys", "list", "--json", folder=tmp_path).json["keys"]
-    proven = sessionkeeper(
+    listed = inside("keys", "list", "--json", folder=tmp_path).json["keys"]
+    proven = inside(
         "keys", "address", "phone", "--password-file", password_file, "--json", folder=tmp_path
     ).json
     address = made.out.strip()
@@ -92,7 +92,7 @@ def test_password_comes_through_a_descriptor(tmp_path: Path) -> None:
     assert made.code == 0
     (tmp_path / "password").touch(mode=0o600)
     (tmp_path / "password").write_text(PASSWORD)
-    proven = sessionkeeper("keys", "address", "billing", "--password-file", "password", folder=tmp_path)
+    proven = inside("keys", "address", "billing", "--password-file", "password", folder=tmp_path)
     assert proven.out == made.out
 
 
@@ -103,16 +103,16 @@ def test_password_in_the_environment_or_on_the_command_line_is_not_taken(tmp_pat
 
     assert answer.code == 3
     assert "--password-file" in answer.err
-    assert "--password " not in sessionkeeper("keys", "new", "--help").out
+    assert "--password " not in inside("keys", "new", "--help").out
 
 
 def test_wrong_password_is_exit_code_3_and_shows_no_password(tmp_path: Path, password_file: Path) -> None:
-    sessionkeeper("keys", "new", "--name", "k", "--password-file", password_file, "--light", folder=tmp_path)
+    inside("keys", "new", "--name", "k", "--password-file", password_file, "--light", folder=tmp_path)
     wrong = tmp_path / "wrong"
     wrong.touch(mode=0o600)
     wrong.write_text("another-canary-password")
 
-    answer = sessionkeeper("--debug", "keys", "address", "k", "--password-file", wrong, folder=tmp_path)
+    answer = inside("--debug", "keys", "address", "k", "--password-file", wrong, folder=tmp_path)
 
     assert answer.code == 3
     assert "key_password" in answer.err
@@ -121,10 +121,10 @@ def test_wrong_password_is_exit_code_3_and_shows_no_password(tmp_path: Path, pas
 
 def test_existing_key_is_kept(tmp_path: Path, password_file: Path) -> None:
     arguments = ["keys", "new", "--name", "k", "--password-file", str(password_file), "--light"]
-    sessionkeeper(*arguments, folder=tmp_path)
+    inside(*arguments, folder=tmp_path)
     before = (tmp_path / "keys" / "k.json").read_bytes()
 
-    answer = sessionkeeper(*arguments, folder=tmp_path)
+    answer = inside(*arguments, folder=tmp_path)
 
     assert answer.code == 3
     assert "exists already" in answer.err
@@ -132,13 +132,10 @@ def test_existing_key_is_kept(tmp_path: Path, password_file: Path) -> None:
 
 
 def test_raw_key_is_for_the_devnet_alone(tmp_path: Path) -> None:
-    assert (
-        sessionkeeper("keys", "new", "--name", "dev", "--raw", "--chain-id", "8453", folder=tmp_path).code
-        == 3
-    )
-    assert sessionkeeper("keys", "new", "--name", "dev", "--raw", folder=tmp_path).code == 3
+    assert inside("keys", "new", "--name", "dev", "--raw", "--chain-id", "8453", folder=tmp_path).code == 3
+    assert inside("keys", "new", "--name", "dev", "--raw", folder=tmp_path).code == 3
 
-    made = sessionkeeper("keys", "new", "--name", "dev", "--raw", "--chain-id", "31337", folder=tmp_path)
+    made = inside("keys", "new", "--name", "dev", "--raw", "--chain-id", "31337", folder=tmp_path)
 
     assert made.code == 0
     assert "    raw: keys/dev.key" in made.err
@@ -147,14 +144,14 @@ def test_raw_key_is_for_the_devnet_alone(tmp_path: Path) -> None:
 
 
 def test_key_open_to_others_is_named(tmp_path: Path) -> None:
-    sessionkeeper("keys", "new", "--name", "dev", "--raw", "--chain-id", "31337", folder=tmp_path)
+    inside("keys", "new", "--name", "dev", "--raw", "--chain-id", "31337", folder=tmp_path)
     (tmp_path / "keys" / "dev.key").chmod(0o644)
 
-    answer = sessionkeeper("keys", "address", "dev", folder=tmp_path)
+    answer = inside("keys", "address", "dev", folder=tmp_path)
 
     assert answer.code == 3
     assert "chmod 600" in answer.err
 
 
 def test_unknown_key_is_exit_code_5(tmp_path: Path) -> None:
-    assert sessionkeeper("keys", "address", "nobody", folder=tmp_path).code == 5
+    assert inside("keys", "address", "nobody", folder=tmp_path).code == 5

@@ -18,14 +18,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent.cli.root import run as command_line
 from agent.devnet import chain
 from agent.devnet.devnet import Devnet
 from agent.domain.units import Timestamp
 from tests.acceptance.command import ROOT, Answer, inside, sessionkeeper
+from tests.acceptance.processes import forked
 from tests.operator import Operator, an_operator
 
 DAY_S = 86_400
-STARTED_WITHIN_S = 30.0
+STARTED_WITHIN_S = 180.0
 RENT = """\
 id: rent
 kind: subscription
@@ -39,6 +41,9 @@ reference: R-1
 """
 
 
+PIN = re.compile(r"code_hashes: \{(.*)\}")
+
+
 @pytest.fixture
 async def operator(devnet: Devnet, tmp_path: Path) -> Operator:
     return await an_operator(devnet, tmp_path, [RENT])
@@ -48,6 +53,15 @@ async def command(operator: Operator, *arguments: str) -> Answer:
     """Run the worker as a process; other commands in this one, without loading Python anew."""
     run = sessionkeeper if arguments[0] == "run" else inside
     return await asyncio.to_thread(run, *arguments, "-c", str(operator.config))
+
+
+async def run_once(operator: Operator) -> None:
+    """Run a worker as a process that has the agent imported already."""
+    with forked(
+        command_line, ["run", "--once", "-c", str(operator.config)], operator.folder / "once.log"
+    ) as run:
+        await asyncio.to_thread(run.join, STARTED_WITHIN_S)
+        assert run.exitcode == 0, (operator.folder / "once.log").read_text()
 
 
 async def document(operator: Operator, *arguments: str) -> Any:  # noqa: ANN401  # a JSON document
@@ -61,12 +75,22 @@ async def next_day(operator: Operator) -> None:
     await chain.move_time_to(operator.devnet, Timestamp((now // DAY_S + 1) * DAY_S + 60))
 
 
+async def pin_codes(operator: Operator) -> None:
+    """Do as the doctor says with the code of contracts."""
+    warned = (await document(operator, "doctor"))["findings"]
+    pins = [PIN.search(item["remedy"] or "") for item in warned]
+    lines = ", ".join(found[1] for found in pins if found)
+    text = operator.config.read_text()
+    operator.config.write_text(text.replace("\n    tokens:", f"\n    code_hashes: {{{lines}}}\n    tokens:"))
+
+
 def limit(limits: list[dict[str, Any]], unit: str) -> dict[str, Any]:
     (found,) = [item for item in limits if item["unit"] == unit]
     return found
 
 
 async def test_doctor_finds_everything_in_place(operator: Operator) -> None:
+    await pin_codes(operator)
     found = (await document(operator, "doctor"))["findings"]
 
     assert {finding["level"] for finding in found} == {"ok"}
@@ -81,10 +105,36 @@ async def test_doctor_finds_everything_in_place(operator: Operator) -> None:
         "chain 31337 usage_limit_policy",
         "chain 31337 token USDC",
         "session main enabled",
+        "session main as granted",
         "session main expiry",
         "session main gas funds",
     } <= names
     assert any(name.startswith("chain 31337 bundler") for name in names)
+
+
+async def test_doctor_names_contracts_whose_code_nobody_pinned(operator: Operator) -> None:
+    warned = (await document(operator, "doctor"))["findings"]
+    codes = {item["name"]: item for item in warned if item["level"] == "warn"}
+
+    assert codes.keys() == {
+        f"chain 31337 {name} code"
+        for name in (
+            *("smart_session", "ownable_validator", "erc20_spending_limit_policy"),
+            *("time_frame_policy", "usage_limit_policy", "simple_gas_policy"),
+        )
+    }
+    assert all("its address alone is trusted by main" in item["message"] for item in codes.values())
+    assert (await command(operator, "doctor", "--strict")).code == 12
+
+    await pin_codes(operator)
+    assert (await command(operator, "doctor", "--strict")).code == 0
+
+    # Pinned to other code, a policy is refused.
+    text = operator.config.read_text()
+    operator.config.write_text(re.sub(r'"0x[0-9a-f]{64}"', f'"0x{"11" * 32}"', text))
+    linted = await command(operator, "sessions", "lint", "main")
+    assert linted.code == 6
+    assert "L24 refuse: the code of " in linted.out
 
 
 async def test_doctor_names_what_is_wrong_and_what_to_do(operator: Operator) -> None:
@@ -165,16 +215,17 @@ async def test_paid_period_is_in_status_runs_and_jobs(operator: Operator) -> Non
 
 
 async def test_paused_job_pays_nothing_until_it_is_resumed(operator: Operator) -> None:
-    await command(operator, "run", "--once")
+    await run_once(operator)
     await document(operator, "jobs", "pause", "rent", "--reason", "owner asked")
     await next_day(operator)
 
-    await command(operator, "run", "--once")
+    await run_once(operator)
 
     shown = await document(operator, "jobs", "show", "rent")
     assert (shown["condition"], shown["pause_reason"], len(shown["recent"])) == ("paused", "owner asked", 1)
     await document(operator, "jobs", "resume", "rent")
-    await command(operator, "run", "--once")
+    assert (await command(operator, "jobs", "pause", "nobody")).code == 5
+    await run_once(operator)
     runs = (await document(operator, "runs", "list"))["runs"]
     assert [run["state"] for run in runs] == ["final_ok", "final_ok"]
 
@@ -185,19 +236,20 @@ async def test_paused_job_pays_nothing_until_it_is_resumed(operator: Operator) -
         (("runs", "resolve", "1"), 2),
         (("runs", "show", "99"), 5),
         (("jobs", "show", "nobody"), 5),
-        (("jobs", "pause", "nobody"), 5),
+        (("jobs", "pause", "rent"), 3),
     ],
 )
-async def test_unknown_runs_and_jobs_are_not_found(
+async def test_before_the_first_start_nothing_is_found_or_changed(
     operator: Operator, arguments: tuple[str, ...], code: int
 ) -> None:
     assert (await command(operator, *arguments)).code == code
+    assert not (operator.folder / "state").exists()
 
 
 async def test_lost_journal_pays_nothing_twice_until_a_person_has_looked(operator: Operator) -> None:
-    await command(operator, "run", "--once")
+    await run_once(operator)
     shutil.rmtree(operator.folder / "state")
-    await command(operator, "run", "--once")
+    await run_once(operator)
 
     (held,) = (await document(operator, "status"))["held"]
     assert (held["job"], held["state"], held["code"]) == ("rent", "held", "lane_ahead")
@@ -207,7 +259,7 @@ async def test_lost_journal_pays_nothing_twice_until_a_person_has_looked(operato
     )
     assert (decided["state"], decided["code"]) == ("final_ok", "resolved_paid")
     await next_day(operator)
-    await command(operator, "run", "--once")
+    await run_once(operator)
     newest = (await document(operator, "runs", "list", "--state", "final_ok"))["runs"][0]
     assert newest["nonce"]["sequence"] == 1
 
@@ -235,7 +287,7 @@ async def test_worker_serves_its_pages_and_drains_on_a_signal(
         page = await ready_page(url)
         assert leaves_no_core(process.pid)
         process.send_signal(number)
-        assert await asyncio.to_thread(process.wait, 30) == code
+        assert await asyncio.to_thread(process.wait, STARTED_WITHIN_S) == code
 
     assert 'sessionkeeper_build_info{mode="live"' in page
     assert "sessionkeeper_chain_head_number" in page

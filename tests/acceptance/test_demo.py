@@ -1,4 +1,4 @@
-"""`sessionkeeper demo`: three payments, one kill, nothing left behind."""
+"""`sessionkeeper demo`: three payments, two orders, a loan saved, one kill, nothing left behind."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from tests.acceptance.command import ROOT
 
 pytestmark = [pytest.mark.devnet, pytest.mark.slow]
 DEMO = [sys.executable, "-m", "agent", "demo"]
-TIMEOUT_S = 180
+TIMEOUT_S = 400
 
 
-def test_demo_pays_three_months_with_one_kill(tmp_path: Path) -> None:
+def test_demo_pays_trades_and_saves_a_loan_with_one_kill(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     done = subprocess.run(
         [*DEMO, "--json", "--folder", folder],
@@ -34,6 +34,14 @@ def test_demo_pays_three_months_with_one_kill(tmp_path: Path) -> None:
     assert len({payment["slot"] for payment in shown["payments"]}) == 3
     assert len({payment["transaction_hash"] for payment in shown["payments"]}) == 3
     assert shown["kills"] == 1
+    order, stop, loan = (shown[name] for name in ("order", "stop", "loan"))
+    assert (order["sold"], stop["sold"]) == (10**18, 10**18)
+    assert order["bought"] >= 2_100_000_000
+    assert stop["bought"] >= 1_690_000_000 * 99 // 100
+    assert loan["health_before"] == pytest.approx(1.023e18, rel=1e-4)
+    assert loan["health_after"] == pytest.approx(1.2e18, rel=5e-3)
+    # Not in the attack, which was before the loan was saved.
+    assert order["block"] < loan["block"] < stop["block"]
     spending = next(limit for limit in shown["limits"] if limit["policy"] == "ERC20SpendingLimit")
     assert spending["used"] == 30_000_000
     assert spending["used"] + spending["remaining"] == spending["limit"]
@@ -47,7 +55,7 @@ def test_demo_pays_three_months_with_one_kill(tmp_path: Path) -> None:
         capture_output=True,
         check=True,
     )
-    assert [run["state"] for run in json.loads(runs.stdout)["runs"]] == ["final_ok"] * 3
+    assert [run["state"] for run in json.loads(runs.stdout)["runs"]] == ["final_ok"] * 6
 
 
 def test_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
@@ -60,9 +68,9 @@ def test_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
                 break
         started = descendants(demo.pid)
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(60) == 130
+        assert demo.wait(TIMEOUT_S) == 130
     assert len(started) >= 3
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while any(alive(pid) for pid in started):
         assert time.monotonic() < deadline
         time.sleep(0.1)

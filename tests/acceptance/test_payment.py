@@ -18,10 +18,10 @@ from tests.acceptance.stage import (
     next_days,
     run_once,
     worker,
-    write_config,
     write_job,
 )
 from tests.devnet import a_key
+from tests.devnet_config import write_config
 
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -114,7 +114,7 @@ async def test_template_pays_each_row_its_own_amount(devnet: Devnet, tmp_path: P
     (day,) = await next_days(devnet, 1)
     payers = [await create_nexus_account(devnet, a_key()) for _ in range(3)]
     stage = Stage(devnet, tmp_path, payers[0], address_of(a_key()))
-    write_config(stage, a_key())
+    write_config(devnet, tmp_path, a_key(), max_cost="0.1 ether")
     write_template(stage, day, [str(payer.address) for payer in payers])
     for payer, new in zip(payers, await derived(stage, "dues.yaml"), strict=True):
         await mint_usdc(devnet, payer.address, 100 * USDC)

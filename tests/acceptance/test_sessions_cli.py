@@ -1,4 +1,4 @@
-"""Sessions from the job file to the used limit, by the command as a process."""
+"""Sessions from the job file to the used limit, by the command."""
 
 import asyncio
 import json
@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from agent.devnet.accounts import address_of, create_nexus_account
+from agent.devnet.accounts import create_nexus_account
 from agent.devnet.devnet import Devnet
 from agent.domain.units import Address
-from tests.acceptance.command import ROOT, Answer, sessionkeeper
+from tests.acceptance.command import ROOT, Answer, inside, sessionkeeper
 from tests.devnet import a_key
+from tests.devnet_config import write_config
 
 VECTORS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "smart_sessions.json").read_text())
+KEY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 PAYEE = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
 JOB = """\
 id: rent
@@ -30,19 +32,31 @@ retry: [1h]
 """
 
 
-def test_hash_of_every_published_operation() -> None:
+def test_hash_of_every_published_operation(tmp_path: Path) -> None:
+    file = tmp_path / "operation.json"
     for vector in VECTORS["userop_hash"]:
-        form = {
-            name: text
-            for name, text in vector.items()
-            if name not in ("name", "initCode", "paymasterAndData", "accountGasLimits", "gasFees")
-            and not name.startswith("hash_")
-        }
+        file.write_text(json.dumps(_form(vector)))
         for version in ("0.6", "0.7", "0.8"):
-            entry_point = VECTORS["entrypoints"][f"{version}.0"]
-            options = ("--entry-point-version", version, "--entry-point", entry_point, "--chain-id", "31337")
-            answer = sessionkeeper("op", "hash", "-", *options, text=json.dumps(form))
+            answer = inside("op", "hash", file, *_options(version))
             assert (answer.code, answer.out.strip()) == (0, vector[f"hash_v{version.replace('.', '')}"])
+
+
+def test_hash_of_an_operation_that_is_piped_in() -> None:
+    vector = VECTORS["userop_hash"][0]
+    piped = sessionkeeper("op", "hash", "-", *_options("0.7"), text=json.dumps(_form(vector)))
+    assert (piped.code, piped.out.strip()) == (0, vector["hash_v07"])
+
+
+def _form(vector: dict[str, Any]) -> dict[str, Any]:
+    beside = ("name", "initCode", "paymasterAndData", "accountGasLimits", "gasFees")
+    return {
+        name: text for name, text in vector.items() if name not in beside and not name.startswith("hash_")
+    }
+
+
+def _options(version: str) -> tuple[str, ...]:
+    entry_point = VECTORS["entrypoints"][f"{version}.0"]
+    return ("--entry-point-version", version, "--entry-point", entry_point, "--chain-id", "31337")
 
 
 @pytest.mark.parametrize("vector", VECTORS["sessions"], ids=lambda vector: vector["name"])
@@ -51,7 +65,7 @@ def test_id_and_digests_of_every_published_session(vector: dict[str, Any], tmp_p
     file.write_text(json.dumps(vector["session"]))
     assert sessionkeeper("sessions", "id", file).out.strip() == vector["permission_id"]
     for mode in ("enable", "unsafe-enable"):
-        answer = sessionkeeper(
+        answer = inside(
             *("sessions", "digest", file, "--account", vector["account"], "--nonce", str(vector["nonce"])),
             *("--chain-id", "31337", "--smart-session", vector["smart_session"], "--mode", mode, "--json"),
         )
@@ -68,7 +82,7 @@ def test_id_and_digests_of_every_published_session(vector: dict[str, Any], tmp_p
 def test_malformed_file_leaves_with_three_and_its_reason(command: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "broken.json"
     file.write_text('{"sender": "0x1"}')
-    answer = sessionkeeper(*command, file)
+    answer = inside(*command, file)
     assert (answer.code, answer.out) == (3, "")
     assert answer.err.startswith(f"malformed_document {file}: ")
 
@@ -76,7 +90,10 @@ def test_malformed_file_leaves_with_three_and_its_reason(command: tuple[str, ...
 def test_example_template_gets_a_session_for_each_payer(tmp_path: Path) -> None:
     config = shutil.copytree(ROOT / "config", tmp_path / "config")
     shutil.rmtree(config / "sessions")
-    made = sessionkeeper(
+    # Everybody has the example's key, and a session for it is refused.
+    file = config / "sessionkeeper.yaml"
+    file.write_text(file.read_text().replace(KEY, "0x1111111111111111111111111111111111111111"))
+    made = inside(
         "sessions", "new", "--for-job", config / "jobs" / "members.yaml", "--periods", "6", "--json"
     )
     assert made.code == 0
@@ -91,7 +108,7 @@ def test_example_template_gets_a_session_for_each_payer(tmp_path: Path) -> None:
 def test_session_file_is_never_written_over(tmp_path: Path) -> None:
     config = shutil.copytree(ROOT / "config", tmp_path / "config")
     before = (config / "sessions" / "newsletter.yaml").read_text()
-    refused = sessionkeeper("sessions", "new", "--for-job", config / "jobs" / "newsletter.yaml")
+    refused = inside("sessions", "new", "--for-job", config / "jobs" / "newsletter.yaml")
     assert refused.code == 3
     assert refused.err.startswith("session_exists ")
     assert (config / "sessions" / "newsletter.yaml").read_text() == before
@@ -99,7 +116,7 @@ def test_session_file_is_never_written_over(tmp_path: Path) -> None:
 
 def test_unknown_session_leaves_with_five() -> None:
     for command in ("show", "grant", "usage"):
-        assert sessionkeeper("sessions", command, "nobody", "-c", ROOT / "config").code == 5
+        assert inside("sessions", command, "nobody", "-c", ROOT / "config").code == 5
 
 
 def test_owner_key_is_refused_off_the_local_chain(tmp_path: Path) -> None:
@@ -128,7 +145,8 @@ async def test_session_is_made_granted_and_counted(devnet: Devnet, tmp_path: Pat
 
     key_file = tmp_path / "owner.key"
     key_file.write_text("0x" + owner_key.hex())
-    granted = await run("grant", "rent", "--owner-key", str(key_file), "--json")
+    grant = ("sessions", "grant", "rent", "--owner-key", key_file, "--json")
+    granted = await asyncio.to_thread(sessionkeeper, *grant, folder=tmp_path)
     assert granted.code == 0, granted.err
     assert granted.json["enabled"]
     assert owner_key.hex() not in granted.out + granted.err
@@ -153,31 +171,10 @@ async def test_session_is_made_granted_and_counted(devnet: Devnet, tmp_path: Pat
 
 
 def _folder(devnet: Devnet, folder: Path, account: Address, amount: str) -> Callable[..., Any]:
-    for name in ("jobs", "keys"):
-        (folder / name).mkdir()
-    session_key = a_key()
-    key_file = folder / "keys" / "worker.key"
-    key_file.touch(mode=0o600)
-    key_file.write_text("0x" + session_key.hex())
-    (folder / "sessionkeeper.yaml").write_text(
-        f"""\
-schema_version: 1
-mode: live
-clock: chain
-chains:
-  - id: 31337
-    rpc: "{devnet.rpc_url}"
-    bundler: "{devnet.bundler_url}"
-    tokens:
-      USDC: {{address: "{devnet.usdc}", decimals: 6}}
-    fees: {{max_fee_per_gas: "100 gwei", max_cost: "0.5 ether"}}
-keys:
-  worker: {{address: "{address_of(session_key)}", raw: keys/worker.key}}
-"""
-    )
+    write_config(devnet, folder, a_key())
     (folder / "jobs" / "rent.yaml").write_text(JOB.format(account=account, amount=amount, payee=PAYEE))
 
     async def run(*arguments: str) -> Answer:
-        return await asyncio.to_thread(sessionkeeper, "sessions", *arguments, folder=folder)
+        return await asyncio.to_thread(inside, "sessions", *arguments, folder=folder)
 
     return run

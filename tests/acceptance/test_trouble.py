@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.devnet import chain
 from agent.devnet.accounts import send_as_owner
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import mint_usdc
@@ -15,11 +16,12 @@ from agent.domain.keccak import keccak256
 from agent.domain.units import Wei
 from agent.erc7579.accounts import NEXUS, derived_lane, nonce_key
 from agent.smart_sessions.addresses import SMART_SESSION
-from tests.acceptance.command import sessionkeeper
+from tests.acceptance.command import beside
 from tests.acceptance.crash_points import AFTER, BEFORE, CrashPoint
 from tests.acceptance.stage import USDC, Stage, a_stage, dying_worker, move_to, next_days, run_once, worker
 
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+BLOCKS_TO_FINALITY = 3
 BEFORE_SEND = CrashPoint("send", BEFORE)
 
 
@@ -123,8 +125,10 @@ async def test_nonce_used_by_another_is_held_and_resolved(devnet: Devnet, tmp_pa
 async def test_lane_ahead_of_the_journal_is_held(devnet: Devnet, tmp_path: Path) -> None:
     day, after = await next_days(devnet, 2)
     stage = await a_stage(devnet, tmp_path, start=day)
-    await raise_nonce(stage)
     await move_to(devnet, day)
+    # Once the slot is due: what used the nonce long before cannot have paid it.
+    await raise_nonce(stage)
+    await chain.mine(devnet, BLOCKS_TO_FINALITY)
     assert await run_once(stage) == 0
     assert (code(stage, day), stage.is_in(day, "held")) == ("lane_ahead", True)
 
@@ -196,13 +200,13 @@ def resolve(stage: Stage, day: str, decision: str) -> None:
     row = stage.row(day)
     assert row is not None
     words = ("runs", "resolve", str(row.id), decision, "--reason", "asked the payee", "-c", stage.folder)
-    answer = sessionkeeper(*words)
+    answer = beside(*words)
     assert answer.code == 0, answer.err
 
 
 def used(stage: Stage, policy: str) -> int:
     """Read what the chain counted against a policy's limit."""
-    limits = sessionkeeper("sessions", "usage", "rent", "-c", stage.folder, "--json").json["limits"]
+    limits = beside("sessions", "usage", "rent", "-c", stage.folder, "--json").json["limits"]
     return int(next(limit["used"] for limit in limits if limit["policy"] == policy))
 
 

@@ -1,14 +1,20 @@
 """Random sessions over one token and the chain's coin, some careful and some careless."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from agent.devnet.addresses import MULTICALL3
 from agent.domain.session import ActionData, PolicyData, Session
 from agent.domain.units import Address, Gas, Hash32, Timestamp, Wei
-from agent.smart_sessions.addresses import NATIVE_TRANSFER_SELECTOR, OWNABLE_VALIDATOR
+from agent.smart_sessions.addresses import (
+    FALLBACK_SELECTOR,
+    NATIVE_TRANSFER_SELECTOR,
+    OWNABLE_VALIDATOR,
+    PSEUDO_TARGET,
+)
 from agent.smart_sessions.policies import (
     arg,
+    contract_whitelist,
     erc20_spending_limit,
     simple_gas,
     sudo,
@@ -26,30 +32,46 @@ from agent.smart_sessions.policies.erc20_spending_limit import (
 )
 from agent.smart_sessions.policies.uni_action import Condition, Rule
 from agent.smart_sessions.signature import owners_init_data
+from tests.attack.venues import Venue, venue_actions
 
 SPENDER = MULTICALL3
 """Anybody can make it spend what it is allowed: the payee that is a thief's best friend."""
 PAYEE = Address(b"\x42" * 20)
-LIFE_S = 3_600
+PAYMASTER = Address(b"\x43" * 20)
+"""Pays for gas, and takes all that the account allows it."""
+LIFE_S = 36_000
+EARLY_S = 6_000
+"""Some sessions begin that much later."""
 
 
-def a_random_session(random: Random, usdc: Address, key: Address, now: Timestamp) -> Session:
-    """Return a session of one to three actions under random policies."""
-    selectors = random.sample((TRANSFER, APPROVE, INCREASE_ALLOWANCE, TRANSFER_FROM), random.randint(1, 2))
+def a_random_session(
+    random: Random, usdc: Address, key: Address, now: Timestamp, venues: Sequence[Venue] = ()
+) -> Session:
+    """Return a session of one to seven actions under random policies, some of which lend or swap."""
+    selectors = random.sample((TRANSFER, APPROVE, INCREASE_ALLOWANCE, TRANSFER_FROM), random.randint(1, 3))
     actions = [ActionData(selector, usdc, _guards(random, usdc, selector)) for selector in selectors]
     if random.random() < 0.4:
         actions.append(ActionData(NATIVE_TRANSFER_SELECTOR, PAYEE, _coin_guards(random)))
+    if random.random() < 0.05:
+        actions.append(ActionData(FALLBACK_SELECTOR, PSEUDO_TARGET, _fallback_guards(random, usdc)))
+    if venues and random.random() < 0.4:
+        if random.random() < 0.5:
+            # Nothing else to try: all of the thief's operations go there.
+            actions, selectors = [], []
+        actions += venue_actions(random, random.choice(venues), PAYEE, selectors, usdc)
     return Session(
         session_validator=OWNABLE_VALIDATOR,
         session_validator_init_data=owners_init_data(1, [key]),
         salt=Hash32(random.randbytes(32)),
         user_op_policies=_every(random, now),
         actions=tuple(actions),
+        permit_erc4337_paymaster=random.random() < 0.25,
     )
 
 
 def _every(random: Random, now: Timestamp) -> tuple[PolicyData, ...]:
-    frame = time_frame.TimeFrame(Timestamp(0), Timestamp(now + LIFE_S))
+    start = random.choice((0, 0, 0, now + EARLY_S))
+    frame = time_frame.TimeFrame(Timestamp(start), Timestamp(now + LIFE_S))
     choices: list[PolicyData] = [
         _uses(random),
         PolicyData(time_frame.ADDRESS, time_frame.encode(frame)),
@@ -70,10 +92,20 @@ def _guards(random: Random, usdc: Address, selector: bytes) -> tuple[PolicyData,
         lambda: _uses(random),
         lambda: _value(random),
         lambda: PolicyData(sudo.ADDRESS, b""),
+        lambda: _listed(usdc),
     ]
-    weights = (12, 5, 3, 3, 1, 1)
+    weights = (12, 5, 3, 3, 1, 1, 1)
     chosen = set(random.choices(range(len(makers)), weights, k=random.randint(1, 3)))
     return tuple(makers[index]() for index in sorted(chosen))
+
+
+def _fallback_guards(random: Random, usdc: Address) -> tuple[PolicyData, ...]:
+    return tuple(random.sample((_listed(usdc), _spending(random, usdc), _uses(random)), random.randint(1, 2)))
+
+
+def _listed(*targets: Address) -> PolicyData:
+    config = contract_whitelist.ContractWhitelist(targets)
+    return PolicyData(contract_whitelist.ADDRESS, contract_whitelist.encode(config))
 
 
 def _coin_guards(random: Random) -> tuple[PolicyData, ...]:
@@ -119,7 +151,7 @@ def _rule(random: Random, selector: bytes) -> Rule:
     limit = random.choice((None, random.randint(1, 60)))
     if random.random() < 0.5:
         condition = random.choice((Condition.EQUAL, Condition.EQUAL, Condition.NOT_EQUAL))
-        payee = random.choice((SPENDER, PAYEE))
+        payee = random.choice((SPENDER, SPENDER, PAYEE, PAYMASTER))
         return Rule(condition, to, bytes(12) + payee)
     condition = random.choice(
         (Condition.LESS_OR_EQUAL, Condition.LESS_THAN, Condition.EQUAL, Condition.IN_RANGE)

@@ -9,7 +9,10 @@ import pytest
 from agent.adapters.memory import MemoryJournal
 from agent.adapters.sql import open_journal
 from agent.ports import Journal
+from tests.devnet import devnet
 from tests.postgres import PostgresServer, postgres_server
+
+__all__ = ["devnet"]
 
 
 @pytest.fixture(scope="session")

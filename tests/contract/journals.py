@@ -31,11 +31,12 @@ def a_job(
     definition: str = "definition",
     slot: str = "1",
     due_at: int = NOW,
+    sessions: tuple[Hash32, ...] = (),
 ) -> Enrolment:
     """Return a job whose lane follows from its id."""
     key = int.from_bytes(job_id.encode(), "big") << 96 if lane is None else lane
     cursor = JobCursor(slot, int(slot), Timestamp(due_at))
-    return Enrolment(job_id, CHAIN_ID, account, ENTRY_POINT, key, identity, definition, cursor)
+    return Enrolment(job_id, CHAIN_ID, account, ENTRY_POINT, key, identity, definition, cursor, sessions)
 
 
 def daily(job: JobRow) -> Armed:

@@ -15,16 +15,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent.adapters.memory import MemoryJournal
 from agent.adapters.sql import open_journal
 from agent.domain.errors import AgentError
+from agent.domain.firing import Firing, Seen
+from agent.domain.hold import AccountScope, AllScope, ChainScope, Epoch, Hold, JobScope, Scope, SessionScope
 from agent.domain.journal import Change, Reservation
 from agent.domain.occurrence import Nonce, Occurrence
 from agent.domain.states import Event
 from agent.domain.units import UINT256_MAX, Timestamp
 from agent.ports import Journal
-from tests.builders import CHAIN_ID, NOW, a_hash
+from tests.builders import ACCOUNT, CHAIN_ID, NOW, a_hash
 from tests.contract.journals import DAY_S, a_job, a_signed, daily, seen
 
 JOBS = ("gym", "rent", "water")
 AMOUNTS = (0, 1, 40, 61, UINT256_MAX)
+SESSION = SessionScope(CHAIN_ID, ACCOUNT, a_hash(9))
+SCOPES = (JobScope("gym"), SESSION, AccountScope(CHAIN_ID, ACCOUNT), ChainScope(CHAIN_ID), AllScope())
+LIMIT = f"{CHAIN_ID}/{SESSION.permission_id}/0/0/usdc"
 SIGNING = (Event.SIGN, Event.RAISE)
 T = TypeVar("T")
 Ask = Callable[[Journal], Awaitable[object]]
@@ -54,7 +59,10 @@ class Stories(RuleBasedStateMachine):
 
     @rule(names=st.sets(st.sampled_from(JOBS)), definition=st.sampled_from(["one", "two"]))
     def enroll(self, names: set[str], definition: str) -> None:
-        jobs = [a_job(name, definition=definition, due_at=self.now) for name in sorted(names)]
+        jobs = [
+            a_job(name, definition=definition, due_at=self.now, sessions=(SESSION.permission_id,))
+            for name in sorted(names)
+        ]
         self.tell(lambda journal: journal.enroll(jobs, self.now))
 
     @rule(days=st.integers(0, 3), limit=st.integers(1, 3))
@@ -68,6 +76,27 @@ class Stories(RuleBasedStateMachine):
             self.tell(lambda journal: journal.pause(name, "by hand", self.now))
         else:
             self.tell(lambda journal: journal.resume(name, self.now))
+
+    @rule(scope=st.sampled_from(SCOPES), held=st.booleans())
+    def hold(self, scope: Scope, *, held: bool) -> None:
+        if held:
+            self.tell(lambda journal: journal.hold(Hold(scope, "why", "by hand", self.now)))
+        else:
+            self.tell(lambda journal: journal.release_hold(scope, "why", "by hand", self.now))
+
+    @rule(number=st.integers(1, 3), block=st.integers(59, 61))
+    def watch(self, number: int, block: int) -> None:
+        self.tell(
+            lambda journal: journal.watch(CHAIN_ID, block, [Epoch(SESSION, number, block, 0)], self.now)
+        )
+
+    @rule(names=st.lists(st.sampled_from(JOBS), min_size=1, max_size=3), number=st.integers(0, 3))
+    def fire(self, names: list[str], number: int) -> None:
+        firings = [
+            Firing(Seen(name, {"n": number}, self.now), str(number or self.now), number or None, self.now)
+            for name in names
+        ]
+        self.tell(lambda journal: journal.fire(firings, self.now))
 
     @rule(event=st.sampled_from(Event), data=st.data())
     def change(self, event: Event, data: st.DataObject) -> None:
@@ -104,7 +133,7 @@ class Stories(RuleBasedStateMachine):
         if event in (Event.PLAN, Event.RAISE):
             amount = data.draw(st.sampled_from(AMOUNTS))
             parts["reservations"] = data.draw(
-                st.sampled_from([None, (), (Reservation("usdc", amount, 100, 0, block),)])
+                st.sampled_from([None, (), (Reservation(LIMIT, amount, 100, 0, block),)])
             )
         if event in (Event.SEE_OK, Event.SEE_FAIL):
             shown = row.user_op_hash or a_hash(1)
@@ -141,8 +170,13 @@ class Stories(RuleBasedStateMachine):
             lambda journal: journal.jobs(active_only=False),
             lambda journal: journal.reserved(),
             lambda journal: journal.reserved({CHAIN_ID: 60}),
+            lambda journal: journal.holds(active_only=False),
+            lambda journal: journal.burned(),
+            lambda journal: journal.watched(CHAIN_ID),
             lambda journal: journal.entries(),
+            lambda journal: journal.triggers(JOBS),
             *(lambda journal, row=row: journal.operations(row.id) for row in self.rows),
+            lambda journal: journal.operations_of([row.id for row in self.rows]),
         ]
         for question in questions:
             memory, sqlite = (self.ask(question(journal)) for journal in self.journals)

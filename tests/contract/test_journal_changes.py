@@ -208,7 +208,8 @@ class TestTheLane:
         (row,) = await claimed(journal)
         row = await tell(journal, await included(journal, await sent(journal, row)), Event.FINALIZE)
         row = await tell(journal, row, Event.DEEP_REORG)
-        assert (row.state, row.held_from) == (State.HELD, State.FINAL_OK)
+        # Its block is not the chain's any more: what a person decides about it stands on another ground.
+        assert (row.state, row.held_from, row.inclusion) == (State.HELD, State.FINAL_OK, None)
         (second,) = await journal.claim_due(Timestamp(NOW + DAY_S), 10, daily)
         with pytest.raises(DuplicateOperation):
             await plan(journal, await tell(journal, second, Event.CLAIM))
@@ -239,6 +240,16 @@ class TestAppending:
         hashes = [operation.user_op_hash for operation in await journal.operations(row.id)]
         assert [a_hash(9), a_hash(3), a_hash(5)] == hashes
         assert (State.SENT, a_hash(5)) == (row.state, row.user_op_hash)
+
+    async def test_the_operations_of_many_are_read_at_once(self, journal: Journal) -> None:
+        rent, gym, club = await claimed(journal, a_job("rent"), a_job("gym"), a_job("club"))
+        rent = await sent(journal, rent, seed=9)
+        rent, _ = await journal.append(a_signed(rent, 3), a_change(rent, Event.RAISE))
+        gym = await sent(journal, gym, seed=1)
+        many = range(10_000, 11_000)
+        found = await journal.operations_of([gym.id, club.id, *many, rent.id])
+        assert {row.id: await journal.operations(row.id) for row in (rent, gym)} == found
+        assert await journal.operations_of([]) == {}
 
     async def test_one_hash_is_stored_once(self, journal: Journal) -> None:
         rent, gym = await claimed(journal, a_job("rent"), a_job("gym"))

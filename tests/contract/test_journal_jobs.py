@@ -1,6 +1,7 @@
 """Jobs in every journal: enrolled, claimed, paused."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,12 @@ from agent.domain.errors import (
 )
 from agent.domain.journal import Armed, JobCursor, JobRow, NewOccurrence
 from agent.domain.states import Event, State
-from agent.domain.units import Address, Timestamp
+from agent.domain.units import Address, ChainId, Timestamp
 from agent.ports import Journal
 from tests.builders import NOW
 from tests.contract.journals import (
     DAY_S,
+    a_change,
     a_job,
     claimed,
     daily,
@@ -177,7 +179,25 @@ class TestClaiming:
         assert [len(batch) for batch in batches] == [10, 10, 10, 10, 0, 0]
         assert len({row.job_id for batch in batches for row in batch}) == 40
 
+    async def test_each_who_asks_at_once_is_given_his_own_job(self, journal: Journal) -> None:
+        rows = await journal.enroll([a_job(f"job-{number}") for number in range(40)], NOW)
+        wanted = [row.enrolment.job_id for row in rows] * 2
+        found = await asyncio.gather(*map(journal.job, (*wanted, "gone")), return_exceptions=True)
+        assert [*rows, *rows] == found[:-1]
+        assert isinstance(found[-1], NotFound)
+
     async def test_an_unknown_job_is_named(self, journal: Journal) -> None:
         for asked in (journal.pause("gone", "", NOW), journal.resume("gone", NOW), journal.job("gone")):
             with pytest.raises(NotFound, match="gone"):
                 await asked
+
+
+async def test_runs_are_found_by_chain_and_by_when_they_changed(journal: Journal) -> None:
+    there = replace(a_job("there"), chain_id=ChainId(5))
+    mine, other = await claimed(journal, a_job("here"), there)
+    later = await journal.record(replace(a_change(mine, Event.POSTPONE), at=Timestamp(NOW + 9)))
+
+    assert await journal.occurrences(chain_id=ChainId(5)) == (other,)
+    assert await journal.occurrences(since=Timestamp(NOW + 9)) == (later,)
+    assert await journal.occurrences(since=Timestamp(NOW + 10)) == ()
+    assert await journal.occurrences(chain_id=ChainId(5), since=NOW) == (other,)

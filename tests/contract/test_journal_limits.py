@@ -57,6 +57,17 @@ class TestReservations:
         await tell(journal, row, Event.REORG)
         assert await journal.reserved({CHAIN_ID: 70}) == {"usdc": 60}
 
+    async def test_each_who_asks_at_once_is_told_of_the_others(self, journal: Journal) -> None:
+        rent, gym = await claimed(journal, a_job("rent"), a_job("gym"))
+        await plan(journal, rent, [room(60), room(1, key="uses", limit=5)])
+        asked = asyncio.gather(
+            journal.reserved(besides=rent.id), journal.reserved(besides=gym.id), journal.reserved()
+        )
+        both = {"usdc": 60, "uses": 1}
+        assert list(await asked) == [{}, both, both]
+        await plan(journal, gym, [room(30)])
+        assert await journal.reserved(besides=rent.id) == {"usdc": 30}
+
     async def test_a_raise_replaces_what_the_occurrence_itself_holds(self, journal: Journal) -> None:
         (row,) = await claimed(journal)
         row = await sent(journal, row, reserve=60)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from agent.adapters.sql import open_journal
+from agent.adapters.sql import open_journal, schema
 from agent.adapters.sql.engine import sqlite_engine
 from agent.adapters.sql.schema import HEAD
 from agent.adapters.sql.tables import metadata
@@ -214,3 +216,24 @@ def test_the_store_of_a_newer_release_is_refused(sqlite_url: str) -> None:
 def test_the_migrations_build_the_tables_of_the_code(sqlite_url: str) -> None:
     with create_engine(sqlite_url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+async def test_a_store_of_the_release_before_is_brought_up_to_date(sqlite_url: str) -> None:
+    older = open_journal(sqlite_url, exclusive=True)
+    (row,) = await claimed(older)
+    await older.close()
+    go_back_to(sqlite_url, "0001")
+
+    journal = open_journal(sqlite_url, exclusive=True)
+    assert (await journal.job(row.job_id)).enrolment.sessions == ()
+    await sent(journal, row)
+    await journal.verify()
+    await journal.close()
+
+
+def go_back_to(url: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    with create_engine(url).begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, revision)

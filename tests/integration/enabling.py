@@ -20,10 +20,12 @@ from tests.integration.policies import spending, transfers
 from tests.integration.scenes import Scene, a_session
 
 
-async def a_scene_to_enable(devnet: Devnet, *, usdc: int = 1000, kind: AccountKind = NEXUS) -> Scene:
+async def a_scene_to_enable(
+    devnet: Devnet, *, usdc: int = 1000, kind: AccountKind = NEXUS, owner_key: bytes | None = None
+) -> Scene:
     """Make an account with the module installed, and a session that nobody enabled yet."""
     key = a_key()
-    account = await an_account(devnet, kind=kind, usdc=usdc)
+    account = await an_account(devnet, kind=kind, usdc=usdc, owner_key=owner_key)
     await install_smart_sessions(devnet, account)
     return Scene(devnet, account, a_session(key, [transfers(devnet, spending(devnet.usdc, 100))]), key)
 

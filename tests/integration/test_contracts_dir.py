@@ -1,6 +1,7 @@
 """The tests can tell contracts that keep the rules from contracts that do not."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -46,6 +47,13 @@ def outcomes(contracts: Path) -> dict[str, str]:
     return {name: how for how, name in ended}
 
 
+def compared(contracts: Path) -> tuple[int, bool]:
+    """Compare the model with these contracts; return the exit code and whether something disagreed."""
+    command = ["-m", "tests.differential", "--ops", "300", "--seed", "1", "--contracts", str(contracts)]
+    ran = subprocess.run([sys.executable, *command], cwd=CLONE, capture_output=True, text=True, check=False)
+    return ran.returncode, bool(json.loads(ran.stdout)["disagreements"])
+
+
 def a_lenient_smart_session(folder: Path) -> Path:
     """Compile a SmartSession that goes on when a policy says no."""
     sources = folder / "sources"
@@ -80,3 +88,4 @@ async def test_a_smart_session_that_ignores_its_policies_fails(tmp_path: Path) -
         "test_entry_point_returns[signed_by_another_key]": "PASSED",
         "test_an_enabled_session_pays_through_the_bundler": "PASSED",
     }
+    assert await asyncio.to_thread(compared, folder) == (1, True)

@@ -7,6 +7,7 @@ import pytest
 
 from agent.bootstrap import DEVNET, Store, opened
 from agent.cli.loading import load_definitions, settings_for
+from agent.cli.owner_keys import OwnerKeys
 from agent.cli.session_granting import granted
 from agent.cli.session_making import made_sessions
 from agent.commands.session_grant import GrantPlan
@@ -21,24 +22,10 @@ from agent.domain.units import Address, Timestamp
 from agent.erc7579.accounts import KERNEL, NEXUS, REFERENCE, SAFE7579, AccountKind
 from agent.service import serve_worker
 from tests.devnet import a_key
+from tests.devnet_config import write_config
 
 DAY_S = 86_400
 USES = 3
-CONFIG = """\
-schema_version: 1
-mode: live
-clock: chain
-chains:
-  - id: 31337
-    rpc: "{devnet.rpc_url}"
-    bundler: "{devnet.bundler_url}"
-    tokens:
-      USDC: {{address: "{devnet.usdc}", decimals: 6}}
-    fees: {{max_fee_per_gas: "100 gwei", max_cost: "0.5 ether"}}
-keys:
-  worker: {{address: "{key}", raw: keys/worker.key}}
-web: {{port: 0}}
-"""
 JOB = """\
 id: rent
 kind: subscription
@@ -85,23 +72,17 @@ async def test_worker_pays_under_a_derived_session(
 
 
 def _write_files(devnet: Devnet, folder: Path, account: Address, payee: Address, amount: str) -> None:
-    for name in ("jobs", "keys"):
-        (folder / name).mkdir()
-    session_key = a_key()
-    key_file = folder / "keys" / "worker.key"
-    key_file.touch(mode=0o600)
-    key_file.write_text("0x" + session_key.hex())
-    (folder / "sessionkeeper.yaml").write_text(CONFIG.format(devnet=devnet, key=address_of(session_key)))
+    write_config(devnet, folder, a_key())
     (folder / "jobs" / "rent.yaml").write_text(JOB.format(account=account, amount=amount, payee=payee))
 
 
 def _made_and_granted(folder: Path, owner_key: bytes, kind: AccountKind) -> GrantPlan:
     job = folder / "jobs" / "rent.yaml"
-    _, made = made_sessions(None, job, None, kind.name, Wish(periods=USES - 1, headroom=1))
-    write_sessions(made)
+    made = made_sessions(None, job, None, kind.name, Wish(periods=USES - 1, headroom=1))
+    write_sessions(made.sessions)
     owner_file = folder / "owner.key"
     owner_file.write_text("0x" + owner_key.hex())
-    return granted(folder, "rent", owner_file)
+    return granted(folder, "rent", OwnerKeys(owner_file))
 
 
 async def _usage(folder: Path) -> SessionUsage:
@@ -119,5 +100,5 @@ async def _next_day(devnet: Devnet) -> None:
 
 async def _run_once(folder: Path) -> None:
     settings = settings_for(folder)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await serve_worker(settings, load_definitions(settings), once=True, on_started=lambda _: None)

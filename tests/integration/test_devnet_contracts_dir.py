@@ -10,6 +10,9 @@ from agent.devnet.contracts_dir import runtime_codes
 from agent.devnet.devnet import running_devnet
 from agent.devnet.errors import ContractsError
 from agent.devnet.options import DevnetOptions
+from agent.devnet.paths import build_dir
+from agent.devnet.setup import set_up
+from agent.devnet.stand_ins import stand_in_codes
 from agent.devnet.transactions import read
 
 ANSWERS_42 = "602a60005260206000f3"
@@ -50,6 +53,11 @@ def test_a_wrong_folder_is_refused_with_the_reason(
     folder = a_folder(tmp_path, **artifacts)
     with pytest.raises(ContractsError, match=message):
         runtime_codes(folder, SESSION_CONTRACTS)
+
+
+def test_a_build_of_all_our_sources_is_a_folder_of_contracts() -> None:
+    set_up()
+    assert runtime_codes(build_dir() / "contracts", SESSION_CONTRACTS) == stand_in_codes(build_dir())
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from agent.devnet import rpc
 from agent.devnet.devnet import Devnet, running_devnet
 from agent.devnet.errors import DevnetError
 from agent.devnet.options import DevnetOptions
@@ -22,8 +23,8 @@ from tests.devnet import a_nexus_account
 
 LOOPBACK = "0100007F"
 """127.0.0.1 as /proc/net/tcp writes it."""
-START_TIMEOUT_S = 90
-END_TIMEOUT_S = 15
+START_TIMEOUT_S = 180
+END_TIMEOUT_S = 90
 LISTEN = "0A"
 
 Started = tuple[subprocess.Popen[str], dict[str, Any]]
@@ -54,7 +55,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     home.mkdir(parents=True)
     for name in ("npm", "artifacts"):
         (home / name).symlink_to(build_dir() / "devnet" / name)
-    (tmp_path / "build" / "contracts").symlink_to(build_dir() / "contracts")
+    for name in ("contracts", "morpho"):
+        (build_dir() / name).mkdir(exist_ok=True)
+        (tmp_path / "build" / name).symlink_to(build_dir() / name)
     return {**os.environ, "SESSIONKEEPER_BUILD_DIR": str(tmp_path / "build")}
 
 
@@ -122,6 +125,18 @@ async def test_down_ends_what_up_started(environment: dict[str, str]) -> None:
         assert process.wait(END_TIMEOUT_S) == 143
         assert not is_listening(document)
     assert json.loads(run(environment, "status", "--json").stdout) == []
+
+
+async def test_the_market_is_listed_where_it_was_asked_for(environment: dict[str, str]) -> None:
+    with started(environment, "--with-market") as (process, document):
+        addresses = document["market"].values()
+        asked = [rpc.Request("eth_getCode", (text, "latest")) for text in addresses if len(text) == 42]
+        codes = await rpc.batch(document["rpc_url"], asked)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(END_TIMEOUT_S) == 143
+    assert len(codes) == len(document["market"]) - 1
+    assert "0x" not in codes
+    assert len(set(addresses)) == len(document["market"])
 
 
 async def test_down_leaves_a_process_alone_that_got_a_recorded_id_later(environment: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What the agent wrote down, read from its SQLite file without its code."""
+"""What the agent wrote down, read from its SQLite file or PostgreSQL database without its code."""
 
 import json
 import sqlite3
@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
+Store = Path | str
+"""A SQLite file, or the URL of a PostgreSQL database."""
 DONE = frozenset({"final_ok", "skipped", "failed", "cancelled", "foreign", "held"})
 """States in which nothing more happens without a person."""
 
@@ -25,6 +30,7 @@ class Row:
     code: str
     reason: str
     settled: bool
+    not_before: int
     inclusion: Mapping[str, Any] | None
 
 
@@ -47,44 +53,51 @@ class Books:
 
     rows: tuple[Row, ...]
     signed: Mapping[str, Signed]
+    operations: tuple[Mapping[str, Any], ...] = ()
+    """The bytes of every signed operation, as JSON-RPC has them."""
 
     def row(self, job: str, slot: str) -> Row | None:
         """Return what the books say of one period."""
         return next((row for row in self.rows if (row.job, row.slot) == (job, slot)), None)
 
 
-def read_books(file: Path) -> Books:
+def read_books(store: Store) -> Books:
     """Read the journal; one that was never written is empty."""
-    with _opened(file) as connection:
+    with _opened(store) as connection:
         if connection is None:
             return Books((), {})
         rows = connection.execute("SELECT * FROM occurrences ORDER BY id").fetchall()
-        records = connection.execute("SELECT record FROM operations ORDER BY position").fetchall()
-    signed = [_signed(json.loads(record["record"])) for record in records]
-    return Books(tuple(_row(row) for row in rows), {item.hash: item for item in signed})
+        found = connection.execute("SELECT record FROM operations ORDER BY position").fetchall()
+    records = [json.loads(record["record"]) for record in found]
+    signed = {item.hash: item for item in map(_signed, records)}
+    return Books(tuple(_row(row) for row in rows), signed, tuple(record["operation"] for record in records))
 
 
-def read_rows(file: Path) -> dict[tuple[str, str], Row]:
+def read_rows(store: Store) -> dict[tuple[str, str], Row]:
     """Read the occurrences alone, by job and slot."""
-    with _opened(file) as connection:
+    with _opened(store) as connection:
         rows = connection.execute("SELECT * FROM occurrences").fetchall() if connection else []
     return {(row["job_id"], row["slot"]): _row(row) for row in rows}
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection | None]:
-    """Open the file for one look at it; None while its tables are not there."""
-    if not file.exists():
+def _opened(store: Store) -> Iterator[Any]:
+    """Open the store for one look at it; None while its tables are not there."""
+    if isinstance(store, str):
+        with psycopg.connect(store, row_factory=dict_row) as server:
+            yield server
+        return
+    if not store.exists():
         yield None
         return
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")
         tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master")}
         yield connection if {"occurrences", "operations"} <= tables else None
 
 
-def _row(row: sqlite3.Row) -> Row:
+def _row(row: Mapping[str, Any]) -> Row:
     return Row(
         id=row["id"],
         job=row["job_id"],
@@ -95,6 +108,7 @@ def _row(row: sqlite3.Row) -> Row:
         code=row["code"],
         reason=row["reason"],
         settled=bool(row["settled"]),
+        not_before=row["not_before"],
         inclusion=None if row["inclusion"] is None else json.loads(row["inclusion"]),
     )
 

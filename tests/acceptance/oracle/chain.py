@@ -92,7 +92,7 @@ def _operation(node: Node, account: str, log: Mapping[str, Any]) -> Operation:
         block_time=node.block_time(log["blockNumber"]),
         call_data="0x" + call_data.hex(),
         signature="0x" + signature.hex(),
-        calls=tuple(_promise(*call) for call in _executions(call_data)),
+        calls=tuple(promise(*call) for call in executions(call_data)),
         transfers=tuple(_transfers(receipt["logs"], log["topics"][1], account)),
     )
 
@@ -105,7 +105,8 @@ def _packed(node: Node, transaction_hash: str, account: str, nonce: int) -> tupl
     return next((op[3], op[8]) for op in operations if op[:2] == (account, nonce))
 
 
-def _executions(call_data: bytes) -> Iterable[tuple[str, int, bytes]]:
+def executions(call_data: bytes) -> Iterable[tuple[str, int, bytes]]:
+    """Return target, value and data of each call of an ERC-7579 execution; raise ValueError otherwise."""
     if call_data[:4].hex() != EXECUTE:
         raise ValueError(f"not execute(bytes32,bytes): 0x{call_data[:4].hex()}")
     mode, execution = decode(["bytes32", "bytes"], call_data[4:])
@@ -116,7 +117,8 @@ def _executions(call_data: bytes) -> Iterable[tuple[str, int, bytes]]:
     return list(batch)
 
 
-def _promise(target: str, value: int, data: bytes) -> Promise:
+def promise(target: str, value: int, data: bytes) -> Promise:
+    """Return what a call pays; raise ValueError when it is no payment."""
     if not data:
         return None, target, value
     if data[:4].hex() != TRANSFER or value:

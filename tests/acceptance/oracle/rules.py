@@ -9,22 +9,13 @@ from pathlib import Path
 
 from tests.acceptance.oracle.books import DONE, Books, Signed, read_books
 from tests.acceptance.oracle.chain import Operation, outflows, session_operations
-from tests.acceptance.oracle.files import Job, read_jobs, store_file
+from tests.acceptance.oracle.files import Job, read_jobs, store_of
+from tests.acceptance.oracle.finding import Finding
 from tests.acceptance.oracle.node import Node
 from tests.acceptance.oracle.periods import Period, periods
 
 FINALITY_BLOCKS = 2
 """How far the local chain's `finalized` is behind its head."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One broken invariant; the names are those of docs/exactly-once.md."""
-
-    rule: str
-    job: str
-    slot: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,7 @@ def examine(
     """Return every broken invariant; `unpaid` slots must stay unpaid, periods after `until` do not count."""
     with closing(Node(rpc_url)) as node:
         head = node.block_time()
-        books, jobs = read_books(store_file(folder)), read_jobs(folder)
+        books, jobs = read_books(store_of(folder)), read_jobs(folder)
         if len({(job.account, job.promise) for job in jobs}) < len(jobs):
             raise ValueError("two jobs of one account pay the same: no payment tells them apart")
         found: list[Finding] = []

@@ -1,5 +1,7 @@
 """The JSON-RPC client against a server that misbehaves."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from agent.adapters import json_rpc
+from agent.adapters.guarded_resolver import GuardedResolver
 from agent.adapters.json_rpc import Json, JsonRpc, Request, RpcFailure, RpcSilent
+from agent.telemetry.secrets import Redactor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,6 +53,21 @@ async def test_an_error_object_keeps_code_message_and_data() -> None:
             await rpc.request("eth_sendUserOperation")
 
     assert (failure.value.code, failure.value.message, failure.value.data) == (-32500, "AA21", "0x01")
+
+
+async def test_a_key_that_a_peer_repeats_is_masked_before_anybody_writes_it_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactor = Redactor()
+    monkeypatch.setattr(json_rpc, "REDACTOR", redactor)
+    error = {"error": {"code": -32001, "message": "no credit left on key secret-api-key-of-ours"}}
+    async with a_server(answering(lambda asked: {"id": asked["id"], **error})) as url, JsonRpc(url) as rpc:
+        redactor.register_url(f"{url}-of-ours")
+        with pytest.raises(RpcFailure) as failure:
+            await rpc.request("eth_sendUserOperation")
+
+    assert failure.value.message == "no credit left on key ****"
+    assert "secret" not in str(failure.value)
 
 
 @pytest.mark.parametrize(
@@ -118,3 +138,43 @@ async def test_a_peer_that_hangs_up_is_silence() -> None:
 
     await rpc.close()
     assert "secret-api-key" not in str(silence.value)
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal", "[fe80::1]"])
+async def test_a_host_that_may_not_be_asked_is_not_asked(host: str) -> None:
+    async with JsonRpc(f"http://{host}/secret-api-key") as rpc:
+        with pytest.raises(RpcSilent, match="is not asked"):
+            await rpc.request("eth_chainId")
+
+
+async def test_a_name_that_points_to_such_a_host_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolved(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+
+    with pytest.raises(OSError, match="is not asked"):
+        await GuardedResolver().resolve("node.example", 80)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda asked: [result(asked[0]), result(asked[0])],
+        lambda _: [{"id": [1], "result": 1}],
+        lambda _: [{"id": None, "result": 1}],
+        lambda _: ["text"],
+    ],
+    ids=["twice", "list", "none", "text"],
+)
+async def test_a_batch_answered_otherwise_is_silence(body: Callable[[Json], object]) -> None:
+    async with a_server(answering(body)) as url, JsonRpc(url) as rpc:
+        with pytest.raises(RpcSilent):
+            await rpc.batch([Request("a", [])])
+
+
+@pytest.mark.parametrize("answer_id", [None, True, "1", 1.5, [1]], ids=str)
+async def test_a_result_for_another_id_is_silence(answer_id: object) -> None:
+    async with a_server(answering({"id": answer_id, "result": 1})) as url, JsonRpc(url) as rpc:
+        with pytest.raises(RpcSilent):
+            await rpc.request("eth_chainId")

@@ -6,7 +6,7 @@ from agent.adapters.memory import MemoryJournal
 from agent.commands.runs_resolve import NotResolvable, release_run
 from agent.domain.states import Event, State
 from tests.builders import NOW
-from tests.contract.journals import claimed, sent, tell
+from tests.contract.journals import claimed, included, sent, tell
 
 
 async def test_a_run_held_after_its_send_goes_back_to_being_followed() -> None:
@@ -36,3 +36,13 @@ async def test_a_run_that_is_not_held_and_a_release_without_a_reason_are_refused
     held = await tell(journal, row, Event.HOLD, code="aa23")
     with pytest.raises(NotResolvable, match="needs a reason"):
         await release_run(journal, held.id, NOW, reason=" ")
+
+
+async def test_a_payment_whose_final_block_left_the_chain_is_not_called_paid_again_by_a_release() -> None:
+    journal = MemoryJournal()
+    (row,) = await claimed(journal)
+    paid = await tell(journal, await included(journal, await sent(journal, row)), Event.FINALIZE)
+    undone = await tell(journal, paid, Event.DEEP_REORG, code="finality_broken")
+
+    with pytest.raises(NotResolvable, match="runs resolve"):
+        await release_run(journal, undone.id, NOW, reason="the chain is well again")

@@ -10,7 +10,7 @@ from agent.definitions.drafts import read_drafts
 from agent.definitions.loader import load
 from agent.definitions.records import Definitions
 from agent.domain.units import Hash32, Timestamp
-from tests.unit.definitions.files import CONFIG, ENVIRONMENT, JOB, KEY, USDC, write_files
+from tests.unit.definitions.files import CONFIG, ENVIRONMENT, JOB, KEY, PAYEE, USDC, write_files
 
 NOW = Timestamp(1_790_000_000)
 OWN_KEY = "0x1111111111111111111111111111111111111111"
@@ -58,10 +58,13 @@ def test_session_for_years_is_refused(tmp_path: Path) -> None:
 
 def test_verdict_states_the_number_gas_included(tmp_path: Path) -> None:
     found = verdict_on(derived(tmp_path, wish=Wish(periods=3, headroom=1)))
-    head, worst, total = found.words
+    head, sentence, worst = found.words
     assert head == "Fit to be granted."
     assert worst.startswith("If this key leaks: at most 40 USDC to ")
-    assert total == "In all, gas included: 0.04 ether and 40 USDC at most."
+    assert sentence == (
+        f"If this key leaks, at most 0.04 ether in gas and 40 USDC to {PAYEE} can leave"
+        " until 2026-12-05 08:00:00 UTC, gas and paymasters' fees included."
+    )
     assert found.worst.totals == {None: 4 * 10**16, USDC: 40_000_000}
 
 

@@ -14,7 +14,7 @@ from agent.commands.session_need import (
     session_need,
 )
 from agent.definitions.drafts import Draft
-from agent.domain.job import FeeCaps, JobDefinition, Place
+from agent.domain.job import SELF, FeeCaps, JobDefinition, Place
 from agent.domain.recurrence import Interval
 from agent.domain.schedule import Retry, Schedule
 from agent.domain.token import Token, TokenAmount
@@ -91,6 +91,14 @@ def test_session_ends_a_day_after_the_last_period_s_grace() -> None:
     assert need_of(a_draft()).until == START + 2 * DAY_S + DAY_S + SETTLE_MARGIN_S
 
 
+def test_a_paymaster_is_permitted_only_where_a_job_may_be_paid_by_one() -> None:
+    sponsored = replace(a_job(), pay_gas_by=("sponsor", SELF))
+    assert (need_of(a_draft()).paymaster, need_of(a_draft(sponsored)).paymaster) == (False, True)
+    for need in (need_of(a_draft()), need_of(a_draft(sponsored))):
+        session = derived_session(need, ACCOUNT, Hash32(bytes(32)))
+        assert session.permit_erc4337_paymaster is need.paymaster
+
+
 def test_past_periods_are_not_paid_for_again() -> None:
     assert need_of(a_draft(), Wish(headroom=0), now=START + 2 * DAY_S - 5).operations == 2
 
@@ -116,7 +124,7 @@ def test_jobs_that_pay_the_same_share_one_action() -> None:
     ("draft", "wish", "reason"),
     [
         (a_draft(a_job(schedule=ENDLESS)), Wish(), "never ends"),
-        (a_draft(a_job(schedule=None)), Wish(), "no schedule"),
+        (a_draft(a_job(schedule=None)), Wish(), "--uses"),
         (a_draft(a_job(max_cost_wei=None)), Wish(), "no cap on the cost"),
         (a_draft(a_job("one"), a_job("two", payee=KEY)), Wish(), "differ in amount or payee"),
         (a_draft(a_job("one"), a_job("two", amount=1)), Wish(), "differ in amount or payee"),

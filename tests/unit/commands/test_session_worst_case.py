@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.commands.session_words import session_words, worst_case_words
+from agent.commands.session_words import most_words, session_words, worst_case_words
 from agent.domain.call import Call
 from agent.domain.session import ActionData, ERC7739Data, PolicyData, Session
 from agent.domain.token import Token
@@ -17,6 +17,8 @@ from agent.smart_sessions.addresses import (
     PSEUDO_TARGET,
 )
 from agent.smart_sessions.policies import (
+    arg,
+    contract_whitelist,
     erc20_spending_limit,
     simple_gas,
     sudo,
@@ -25,10 +27,11 @@ from agent.smart_sessions.policies import (
     usage_limit,
     value_limit,
 )
+from agent.smart_sessions.policies.arg_tree import Kind, Node
 from agent.smart_sessions.policies.erc20_spending_limit import APPROVE, TRANSFER, TRANSFER_FROM
 from agent.smart_sessions.policies.uni_action import Condition, Rule
 from agent.smart_sessions.signature import owners_init_data
-from agent.smart_sessions.worst_case import Outflow, worst_case
+from agent.smart_sessions.worst_case import Allowance, Outflow, worst_case
 from tests.unit.commands.attacker import ACCOUNT, Attacker
 
 TOKEN, OTHER_TOKEN = Address(b"\x70" * 20), Address(b"\x71" * 20)
@@ -105,6 +108,35 @@ def test_words_state_amount_recipient_gas_and_end() -> None:
     )
 
 
+def test_one_sentence_states_the_most_of_everything_to_whom_and_until_when() -> None:
+    two = a_session(
+        PAYMENT, on_token(spending(5_000_000), selector=APPROVE), every=(frame(END), gas(9, 10**16))
+    )
+    assert most_words(worst_case(two), USDC) == (
+        "If this key leaks, at most 0.01 ether in gas and 41 USDC to anybody can leave"
+        " until 2026-12-01 00:00:00 UTC, gas and paymasters' fees included;"
+        " what others may pull by an allowance can leave later."
+    )
+
+
+def test_value_limit_on_operations_is_counted_once_for_all_actions() -> None:
+    actions = [ActionData(NATIVE_TRANSFER_SELECTOR, to, (SUDO,)) for to in (PAYEE, THIEF)]
+    worst = worst_case(a_session(*actions, every=(frame(END), value(50), gas(9, 7))))
+    assert worst.totals == {None: 57}
+    assert worst.repeated(2).totals == {None: 114}
+    assert "that is 2 times every limit" in most_words(worst.repeated(2), USDC)
+
+
+def test_known_allowances_bound_what_a_paymaster_takes() -> None:
+    session = a_session(PAYMENT, paymaster=True)
+    known = worst_case(session, (Allowance(TOKEN, THIEF, 3_000_000),))
+    assert known.is_bounded
+    assert known.totals == {None: 2 * 10**16, TOKEN: 39_000_000}
+    assert most_words(worst_case(session), USDC).startswith(
+        "If this key leaks, there is no bound on what can leave until 2026-12-01 00:00:00 UTC: a paymaster"
+    )
+
+
 def test_session_in_words_names_every_limit() -> None:
     assert list(session_words(a_session(PAYMENT), USDC)) == [
         "every operation: from now until 2026-12-01 00:00:00 UTC",
@@ -131,7 +163,7 @@ def test_session_in_words_names_every_limit() -> None:
             Outflow(TOKEN, 25, 9, None),
         ),
         (on_token(SUDO, spending(7)), Outflow(TOKEN, 7, None, None)),
-        (on_token(spending(7), selector=APPROVE), Outflow(TOKEN, 7, None, None)),
+        (on_token(spending(7), selector=APPROVE), Outflow(TOKEN, 7, None, None, pulled=True)),
     ],
 )
 def test_token_outflow_is_the_tightest_bound(action: ActionData, expected: Outflow) -> None:
@@ -205,8 +237,26 @@ RULES = st.builds(
     st.sampled_from((PAYEE, THIEF, ACCOUNT, 5, 12, 50, 3 << 128 | 20)),
     st.none() | SMALL,
 )
+KINDS = st.sampled_from((Kind.AND, Kind.OR))
+
+
+def tree(leaves: list[Rule], outer: Kind, inner: Kind, *, negated: bool) -> PolicyData:
+    last = Node(Kind.NOT, left=2) if negated else Node(Kind.RULE, rule=2)
+    found = tuple(Node(Kind.RULE, rule=index) for index in range(3))
+    nodes = (*found, last, Node(inner, left=1, right=3), Node(outer, left=0, right=4))
+    return PolicyData(arg.ADDRESS, arg.encode(arg.ArgRules(Wei(3), 5, tuple(leaves), nodes)))
+
+
+def whitelist(*targets: Address) -> PolicyData:
+    config = contract_whitelist.ContractWhitelist(targets)
+    return PolicyData(contract_whitelist.ADDRESS, contract_whitelist.encode(config))
+
+
 GUARDS = st.lists(
     st.one_of(
+        st.builds(tree, st.lists(RULES, min_size=3, max_size=3), KINDS, KINDS, negated=st.booleans()),
+        st.builds(whitelist, st.sampled_from((TOKEN, OTHER_TOKEN))),
+        st.just(frame(END)),
         st.builds(spending, SMALL, st.sampled_from((TOKEN, OTHER_TOKEN))),
         st.lists(RULES, min_size=1, max_size=3).map(lambda found: rules(*found, value_wei=3)),
         st.builds(uses, st.integers(1, 4)),
@@ -225,6 +275,7 @@ ACTIONS = st.one_of(
         GUARDS,
     ),
     GUARDS.map(lambda guards: ActionData(NATIVE_TRANSFER_SELECTOR, PAYEE, _not_token(guards))),
+    GUARDS.map(lambda guards: ActionData(FALLBACK_SELECTOR, PSEUDO_TARGET, tuple(guards))),
 )
 EVERY = st.lists(
     st.one_of(
@@ -269,11 +320,16 @@ def test_no_attacker_gets_more_than_the_worst_case(
     attacker = Attacker(session)
     attacker.attack(attempts)
 
-    for token, taken in attacker.tokens.items():
-        assert taken <= _bound([flow for flow in worst.outflows if flow.token == token])
-    assert attacker.native_wei <= _bound([flow for flow in worst.outflows if flow.token is None])
     assert worst.operations is None or attacker.operations <= worst.operations
     assert worst.gas_wei is None or attacker.gas_wei <= worst.gas_wei
+    if worst.unbounded:
+        assert any(action.action_target == PSEUDO_TARGET for action in actions)
+        return
+    for token, taken in attacker.tokens.items():
+        assert taken <= _bound([flow for flow in worst.outflows if flow.token == token])
+    most_wei = worst.totals[None]
+    assert most_wei is None or attacker.native_wei + attacker.gas_wei <= most_wei
+    assert attacker.native_wei <= _bound([flow for flow in worst.outflows if flow.token is None])
     allowed = {(flow.token, flow.to) for flow in worst.outflows}
     for paid_in, receiver in attacker.receivers:
         assert (paid_in, receiver) in allowed or (paid_in, None) in allowed

@@ -70,3 +70,20 @@ def test_any_rows_load_or_are_refused(name: str, text: str) -> None:
     with TemporaryDirectory() as folder:
         for mistake in mistakes_in(Path(folder), {"jobs/rent.yaml": template, f"jobs/{name}": text}):
             assert mistake.place.line >= 1
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions" / "other.yaml"
+    folder.mkdir(parents=True)
+    assert [(item.code, item.place.file) for item in mistakes_in(tmp_path, {})] == [
+        ("not_a_file", "sessions/other.yaml")
+    ]
+
+
+def test_a_link_that_points_to_itself_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "sessions" / "other.yaml"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(link.name)
+    assert [(item.code, item.place.file) for item in mistakes_in(tmp_path, {})] == [
+        ("file_unreadable", "sessions/other.yaml")
+    ]

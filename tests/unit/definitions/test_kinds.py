@@ -27,7 +27,7 @@ def test_a_package_brings_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "DONATION = Donation()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert set(available_kinds()) == {"subscription", "donation"}
+    assert set(available_kinds()) == {*KINDS, "donation"}
 
 
 def test_a_package_cannot_replace_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

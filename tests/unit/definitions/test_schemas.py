@@ -17,6 +17,7 @@ FILES = [
     ("job-subscription", "jobs/members.yaml"),
     ("session", "sessions/newsletter.yaml"),
     ("session", "sessions/anna.yaml"),
+    *((f"job-{path.stem}", f"examples/{path.name}") for path in sorted((CONFIG / "examples").glob("*.yaml"))),
 ]
 
 

@@ -74,3 +74,9 @@ def test_the_environment_chooses_the_cache_folder(tmp_path: Path, monkeypatch: p
     assert build_dir() == tmp_path
     monkeypatch.delenv("SESSIONKEEPER_BUILD_DIR")
     assert build_dir().name == "build"
+
+
+def test_what_one_part_alone_needs_is_not_taken_for_the_rest() -> None:
+    parts = {package.folder: package.part for package in manifest()}
+    assert set(parts.values()) == {"", "morpho"}
+    assert {folder for folder, part in parts.items() if part} == {"morpho-blue", "solc-0.8.19"}

@@ -210,6 +210,15 @@ class TestCatchUp:
         assert decision.run is not None
         assert decision.run.key == "2026-03-01T00:00"
         assert len(decision.skipped) == 10
+        assert decision.unlisted is not None
+        assert keys(decision.unlisted) == ["2020-01-01T00:11", "2026-02-28T23:59"]
+
+    @pytest.mark.parametrize(("limit", "unlisted"), [(3, None), (2, ["2026-03-04", "2026-03-04"])])
+    def test_only_what_is_not_listed_is_summarised(self, limit: int, unlisted: list[str] | None) -> None:
+        slot = armed(self.schedule, "2026-03-01T10:00")
+        decision = claim(self.schedule, CatchUp.NONE, HOUR, slot, at("2026-03-05T12:00"), limit=limit)
+        assert decision.skipped[-1].key == "2026-03-05"
+        assert (keys(decision.unlisted) if decision.unlisted else None) == unlisted
 
     def test_the_last_slot_leaves_nothing_to_arm(self) -> None:
         schedule = replace(self.schedule, end=at("2026-03-02T09:00"))

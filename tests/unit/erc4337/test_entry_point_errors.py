@@ -2,7 +2,6 @@ import pytest
 from eth_abi.abi import encode
 
 from agent.domain.keccak import keccak256
-from agent.erc4337.aa_codes import Action
 from agent.erc4337.entry_point_errors import error_from_message, error_from_revert
 from agent.erc4337.inner_errors import ERROR_SIGNATURES, inner_error
 from tests.vectors import vectors
@@ -28,7 +27,7 @@ def test_failed_op_with_revert_carries_the_inner_error() -> None:
     error = error_from_revert(bytes.fromhex("65c8fd4d") + inner)
 
     assert error is not None
-    assert (error.code, error.text, error.op_index, error.action) == ("AA23", "reverted", 3, Action.HOLD)
+    assert (error.code, error.text, error.op_index) == ("AA23", "reverted", 3)
     assert error.inner is not None
     assert (error.inner.name, error.inner.args) == ("PolicyViolation", (PERMISSION, POLICY))
 
@@ -39,7 +38,7 @@ def test_failed_op_without_revert_has_no_inner_error() -> None:
     error = error_from_revert(data)
 
     assert error is not None
-    assert (error.code, error.inner, error.action) == ("AA25", None, Action.RECONCILE)
+    assert (error.code, error.inner) == ("AA25", None)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x01", VIOLATION, bytes.fromhex("220266b6")])
@@ -71,13 +70,6 @@ def test_bundler_message_is_read(message: str, code: str, text: str, inner: byte
 
 def test_message_without_code_is_none() -> None:
     assert error_from_message("User operation gas limits exceed the max gas per userOp: 5 > 4") is None
-
-
-def test_not_granted_action_stops_the_job() -> None:
-    error = error_from_message("AA23 reverted 0x1c792c05" + PERMISSION.hex())
-
-    assert error is not None
-    assert error.action is Action.STOP
 
 
 def test_cut_off_arguments_still_have_a_name() -> None:

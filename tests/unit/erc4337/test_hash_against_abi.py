@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from agent.domain.call import Call
 from agent.domain.keccak import keccak256
-from agent.domain.units import UINT256_MAX, Address, ChainId, Wei
+from agent.domain.units import UINT256_MAX, Address, ChainId, Hash32, Wei
 from agent.domain.user_operation import UserOperation
-from agent.erc4337.packing import account_gas_limits, gas_fees, init_code, paymaster_and_data
+from agent.erc4337.calldata import PACKED_TUPLE, VALIDATE_USER_OP, packed_tuple, validate_user_op_call
+from agent.erc4337.packing import account_gas_limits, gas_fees, init_code, packed, paymaster_and_data
 from agent.erc4337.user_op_hash import user_op_hash
 from agent.erc4337.version import EntryPointVersion
 from agent.erc7579.execution import EXECUTE, encode_batch, encode_single
@@ -38,6 +39,14 @@ def test_hash_of_entry_point_0_7(op: UserOperation, entry_point: Address, chain_
     )
 
     assert user_op_hash(op, entry_point, chain_id, EntryPointVersion.V07) == expected
+
+
+@given(operations())
+def test_question_of_a_validator(op: UserOperation) -> None:
+    op_hash = Hash32(keccak256(op.signature))
+    expected = VALIDATE_USER_OP + encode([PACKED_TUPLE, "bytes32"], [packed_tuple(packed(op)), op_hash])
+
+    assert validate_user_op_call(packed(op), op_hash) == expected
 
 
 @given(calls)

@@ -79,7 +79,7 @@ def test_init_code_brings_the_owner_and_the_modules(modules: list[Module]) -> No
     assert call[:4] == keccak256(name.encode())[:4]
     assert owner == OWNER
     assert validators == tuple((str(item.address).lower(), item.init_data) for item in modules)
-    assert (executors, hook, fallbacks, pre_hooks) == ((), ("0x" + "00" * 20, b""), (), ())
+    assert (executors, hook, fallbacks, pre_hooks) == ((), ("0x" + "00" * 20, bytes(32)), (), ())
 
 
 def test_releases_give_the_same_owner_other_factories() -> None:

@@ -152,7 +152,7 @@ def test_coin_leaves_no_log() -> None:
 
 def test_a_session_needs_one_function_one_payee_and_at_most_the_amount() -> None:
     assert USDC.address is not None
-    assert SUBSCRIPTION.requirements(a_spec(), uses=16) == (
+    assert SUBSCRIPTION.requirements(a_spec(), ACCOUNT, uses=16) == (
         ActionRequirement(
             target=USDC.address,
             selector=bytes.fromhex("a9059cbb"),
@@ -168,7 +168,7 @@ def test_a_session_needs_one_function_one_payee_and_at_most_the_amount() -> None
 
 
 def test_a_session_for_coin_needs_the_payee_alone() -> None:
-    [need] = SUBSCRIPTION.requirements(a_spec(token=ETHER, units=5), uses=3)
+    [need] = SUBSCRIPTION.requirements(a_spec(token=ETHER, units=5), ACCOUNT, uses=3)
     assert (need.target, need.selector, need.value_total_wei) == (PAYEE, b"\xff" * 4, 15)
 
 

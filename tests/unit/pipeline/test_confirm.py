@@ -1,9 +1,11 @@
 """What the chain's evidence means for an operation in flight."""
 
+from dataclasses import replace
+
 from agent.domain.occurrence import Inclusion
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
-from agent.pipeline.confirm import Evidence, Happened, KeepWaiting, Resend, judge
+from agent.pipeline.confirm import NOBODY_KNOWS, Evidence, Happened, KeepWaiting, Resend, judge
 from tests.builders import NOW, a_journaled_operation, an_inclusion, an_occurrence
 
 
@@ -97,9 +99,72 @@ def test_success_without_delivery_waits_for_a_person() -> None:
     assert events_of(verdict) is Event.HOLD
 
 
+def test_success_that_nobody_could_look_at_waits_for_a_person() -> None:
+    unknown = an_inclusion(delivered=None)
+    included = an_occurrence(State.INCLUDED_OK, inclusion=unknown)
+
+    verdict = judge(included, OPERATIONS, seen(unknown, final_block=110), NOW)
+
+    assert verdict == Happened(Event.HOLD, unknown, "delivery_unknown", NOBODY_KNOWS)
+
+
+def test_a_cancel_counts_only_when_it_is_final_for_until_then_the_payment_may_come_back() -> None:
+    cancel = replace(a_journaled_operation(), cancels=True)
+    payment = a_journaled_operation(seed=2)
+    landed = an_inclusion(delivered=None)
+
+    early = judge(an_occurrence(), (payment, cancel), seen(landed, final_block=109), NOW)
+    late = judge(an_occurrence(), (payment, cancel), seen(landed, final_block=110), NOW)
+
+    assert early == KeepWaiting()
+    assert events_of(late) is Event.SEE_CANCEL
+
+
+def test_a_cancel_that_reverted_used_the_nonce_all_the_same() -> None:
+    cancel = replace(a_journaled_operation(), cancels=True)
+
+    verdict = judge(an_occurrence(), (cancel,), seen(an_inclusion(success=False), final_block=110), NOW)
+
+    assert events_of(verdict) is Event.SEE_CANCEL
+
+
+def test_the_payment_may_land_although_a_cancel_was_signed() -> None:
+    cancel = replace(a_journaled_operation(seed=2), cancels=True)
+
+    verdict = judge(an_occurrence(), (a_journaled_operation(), cancel), seen(an_inclusion()), NOW)
+
+    assert events_of(verdict) is Event.SEE_OK
+
+
+def test_a_failure_that_is_safe_to_repeat_counts_at_confirmation_depth() -> None:
+    reverted, paid = an_inclusion(success=False), an_inclusion()
+    failed = an_occurrence(State.INCLUDED_FAIL, inclusion=reverted)
+    included = an_occurrence(State.INCLUDED_OK, inclusion=paid)
+
+    def at(sure_block: int, inclusion: Inclusion) -> Evidence:
+        return replace(seen(inclusion, final_block=105), sure_block=sure_block)
+
+    assert judge(failed, OPERATIONS, at(109, reverted), NOW) == KeepWaiting()
+    assert events_of(judge(failed, OPERATIONS, at(110, reverted), NOW)) is Event.FINALIZE
+    assert judge(included, OPERATIONS, at(110, paid), NOW) == KeepWaiting()
+
+
 def test_a_failure_is_final_only_at_a_final_block() -> None:
     reverted = an_inclusion(success=False)
     included = an_occurrence(State.INCLUDED_FAIL, inclusion=reverted)
 
     assert judge(included, OPERATIONS, seen(reverted, final_block=109), NOW) == KeepWaiting()
     assert events_of(judge(included, OPERATIONS, seen(reverted, final_block=110), NOW)) is Event.FINALIZE
+
+
+def test_an_attempt_that_was_void_counts_when_it_lands_after_all() -> None:
+    """An owner may extend the session it was signed under; the attempt after it has the same nonce."""
+    void = a_journaled_operation(seed=1, valid_until=NOW - 1)
+    again = replace(a_journaled_operation(seed=2), attempt=2)
+    run = an_occurrence(State.SENT, attempt=2)
+
+    verdict = judge(run, (void, again), seen(an_inclusion()), NOW)
+
+    assert void.nonce == again.nonce == run.nonce
+    assert isinstance(verdict, Happened)
+    assert (verdict.event, verdict.inclusion) == (Event.SEE_OK, an_inclusion())

@@ -10,7 +10,17 @@ from agent.domain.errors import FeeAboveCap
 from agent.domain.job import FeeCaps
 from agent.domain.operation import Fees, GasLimits
 from agent.domain.units import Gas, Wei
-from agent.pipeline.price import UINT120_MAX, check_caps, fees, with_margins, with_owner
+from agent.erc4337.gas import worst_case_cost_wei
+from agent.pipeline.price import (
+    UINT120_MAX,
+    Offered,
+    affordable,
+    check_caps,
+    fees,
+    hurried,
+    with_margins,
+    with_owner,
+)
 from tests.builders import a_user_operation
 
 GWEI = 10**9
@@ -97,3 +107,56 @@ def test_an_operation_above_a_cap_is_refused(caps: FeeCaps) -> None:
 
 def test_an_operation_at_its_caps_passes() -> None:
     check_caps(a_user_operation(), FeeCaps(max_gas=Gas(350_000), max_cost_wei=Wei(350_000 * 2 * GWEI)))
+
+
+TIP = Fees(Wei(21 * GWEI), Wei(GWEI))
+
+
+def test_a_hurry_raises_the_tip_and_with_it_the_fee() -> None:
+    assert hurried(TIP, Wei(10 * GWEI), 250, FREE) == Fees(Wei(22_500_000_000), Wei(2_500_000_000))
+
+
+def test_no_hurry_leaves_the_fees_as_they_are() -> None:
+    assert hurried(TIP, Wei(10 * GWEI), 100, FREE) == TIP
+
+
+@given(
+    base=st.integers(0, 10**12),
+    tip=st.integers(0, 10**11),
+    percent=st.integers(100, 2_000),
+    fee_cap=st.none() | st.integers(0, 10**13),
+    tip_cap=st.none() | st.integers(0, 10**12),
+)
+def test_a_hurry_never_passes_a_cap_nor_offers_less(
+    base: int, tip: int, percent: int, fee_cap: int | None, tip_cap: int | None
+) -> None:
+    caps = FeeCaps(
+        max_fee_per_gas_wei=None if fee_cap is None else Wei(fee_cap),
+        max_priority_fee_per_gas_wei=None if tip_cap is None else Wei(tip_cap),
+    )
+    try:
+        usual = fees(Wei(base), Wei(tip), None, caps)
+    except FeeAboveCap:
+        return
+    found = hurried(usual, Wei(base), percent, caps)
+    assert found.max_priority_fee_per_gas >= usual.max_priority_fee_per_gas
+    assert found.max_fee_per_gas >= max(usual.max_fee_per_gas, base + found.max_priority_fee_per_gas)
+    assert fee_cap is None or found.max_fee_per_gas <= fee_cap
+    assert tip_cap is None or found.max_priority_fee_per_gas <= tip_cap
+    if fee_cap is None and tip_cap is None:
+        assert found.max_priority_fee_per_gas == -(-tip * percent // 100)
+
+
+@given(percent=st.integers(100, 1_000), cost_cap=st.integers(0, 10**17))
+def test_the_cap_on_the_cost_cuts_the_hurry_and_nothing_else(percent: int, cost_cap: int) -> None:
+    operation = a_user_operation()
+    offered = Offered(TIP, hurried(TIP, Wei(10 * GWEI), percent, FREE))
+    agreed = affordable(operation, offered, FeeCaps(max_cost_wei=Wei(cost_cap)))
+    assert TIP.max_fee_per_gas <= agreed.max_fee_per_gas <= offered.hurried.max_fee_per_gas
+    assert (
+        agreed.max_fee_per_gas - TIP.max_fee_per_gas
+        == agreed.max_priority_fee_per_gas - TIP.max_priority_fee_per_gas
+    )
+    priced = replace(operation, max_fee_per_gas=agreed.max_fee_per_gas)
+    if agreed.max_fee_per_gas > TIP.max_fee_per_gas:
+        assert worst_case_cost_wei(priced) <= cost_cap

@@ -90,6 +90,18 @@ async def test_without_catch_up_the_newest_slot_runs_within_its_grace() -> None:
     assert len(await journal.occurrences(states=[State.SKIPPED])) == 2
 
 
+async def test_missed_slots_beyond_a_thousand_are_told_in_one_row() -> None:
+    pump, journal, started = await a_pump(a_definition())
+    assert await pump.tick(at(1_500)) == 1
+    *listed, summary = await journal.occurrences(states=[State.SKIPPED])
+    assert {row.code for row in listed} == {"missed"}
+    assert (len(listed), summary.code) == (1_000, "missed_many")
+    first, last = f"{summary.slot.rpartition('.')[0]}.1000", f"{summary.slot.rpartition('.')[0]}.1499"
+    assert summary.slot == first
+    assert f"from {first} to {last}" in summary.reason
+    assert started.slots() == ["1500"]
+
+
 async def test_catching_up_with_the_latest_runs_the_newest_however_late() -> None:
     pump, journal, started = await a_pump(a_definition(catch_up=CatchUp.LATEST))
     assert await pump.tick(at(2, 3_599)) == 1

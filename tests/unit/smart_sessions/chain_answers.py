@@ -6,7 +6,7 @@ from typing import Any
 from eth_abi.abi import encode
 
 from agent.domain.call import Call
-from agent.domain.units import Address, Hash32
+from agent.domain.units import ZERO_ADDRESS, Address, Hash32
 from agent.smart_sessions.addresses import SMART_SESSION
 from agent.smart_sessions.grant import Grant, reads
 from agent.smart_sessions.model import Model
@@ -21,17 +21,28 @@ from agent.smart_sessions.policies import (
     value_limit,
 )
 from agent.smart_sessions.policies.arg_tree import pack
-from agent.smart_sessions.views import ACTION_POLICIES, IS_PERMISSION_ENABLED, USER_OP_POLICIES
+from agent.smart_sessions.state import SessionState
+from agent.smart_sessions.views import (
+    ACTION_POLICIES,
+    ENABLE_NONCE,
+    ENABLED_ACTIONS,
+    ERC1271_POLICIES,
+    IS_PERMISSION_ENABLED,
+    PERMISSION_IDS,
+    SESSION_VALIDATOR_AND_CONFIG,
+    USER_OP_POLICIES,
+)
 
 TREE = "(uint8,(uint8,uint64,bool,bytes32,(uint256,uint256))[],uint256[])"
 
 
 def answers_of(model: Model, grant: Grant) -> list[bytes | None]:
     """Answer every read of the grant."""
-    return [_answer(model, read) for read in reads(grant)]
+    return [answer(model, read) for read in reads(grant)]
 
 
-def _answer(model: Model, read: Call) -> bytes | None:
+def answer(model: Model, read: Call) -> bytes | None:
+    """Answer one read of SmartSession or of a policy."""
     if read.target == SMART_SESSION:
         return _session_answer(model, read.data)
     state = model.state.policies.get((read.target, Hash32(read.data[4:36])))
@@ -42,13 +53,22 @@ def _session_answer(model: Model, data: bytes) -> bytes:
     selector, first, second = data[:4], Hash32(data[4:36]), Hash32(data[36:68])
     if selector == IS_PERMISSION_ENABLED:
         return encode(["bool"], [first in model.state.sessions])
-    session = model.state.sessions.get(second)
-    listed: list[Address] = []
-    if session is not None and selector == USER_OP_POLICIES:
-        listed = session.user_op_policies
-    if session is not None and selector == ACTION_POLICIES:
-        listed = session.actions.get(Hash32(data[68:100]), [])
-    return encode(["address[]"], [listed])
+    if selector == PERMISSION_IDS:
+        return encode(["bytes32[]"], [list(model.state.sessions)])
+    if selector == ENABLE_NONCE:
+        return encode(["uint256"], [0])
+    session = model.state.sessions.get(second) or SessionState(ZERO_ADDRESS, b"")
+    if selector == SESSION_VALIDATOR_AND_CONFIG:
+        return encode(["address", "bytes"], [session.validator, session.validator_init_data])
+    if selector == ENABLED_ACTIONS:
+        return encode(["bytes32[]"], [list(session.actions)])
+    lists: dict[bytes, list[Address]] = {
+        ERC1271_POLICIES: session.erc1271_policies,
+        USER_OP_POLICIES: session.user_op_policies,
+    }
+    if selector == ACTION_POLICIES:
+        return encode(["address[]"], [session.actions.get(Hash32(data[68:100]), [])])
+    return encode(["address[]"], [lists[selector]])
 
 
 def _counter(state: Any, _: bytes) -> bytes:  # noqa: ANN401 - one policy's state

@@ -93,12 +93,19 @@ def test_violation_names_policy_configuration_and_part() -> None:
     assert verdict.violations == (
         Violation(
             code="spending_limit",
-            remedy="pay less, or ask the owner for a new session with more of this token",
+            remedy="ask the owner to grant more: sessions new",
             policy=erc20_spending_limit.ADDRESS,
             config_id=use.key.config_id,
             part=str(TOKEN),
             asked=101,
             left=100,
+            rule="ERC20SpendingLimit",
+            target=TOKEN,
+            selector=TRANSFER,
+            unit="token",
+            limit=100,
+            used=0,
+            reserved=0,
         ),
     )
     assert "101 asked, 100 left" in str(verdict.violations[0])

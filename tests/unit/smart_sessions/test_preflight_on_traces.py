@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 
 from agent.domain.budget import Cleared, Verdict
-from agent.domain.units import Address, ChainId, Gas, Hash32, Timestamp, Wei
+from agent.domain.units import Timestamp
 from agent.domain.user_operation import UserOperation
-from agent.erc4337.packing import PackedUserOperation, split_init_code, split_paymaster_and_data
-from agent.smart_sessions.addresses import SMART_SESSION
 from agent.smart_sessions.grant import Counters, Grant, counters
 from agent.smart_sessions.model import Model
 from agent.smart_sessions.preflight import limits, preflight
-from agent.smart_sessions.session_json import session_from_json
 from tests.traces.backend import Step, packed_operation
+from tests.traces.checked_backend import grant_of, unpacked
 from tests.traces.model_backend import ModelBackend
 from tests.traces.replay import sequences_in
 from tests.unit.smart_sessions.chain_answers import answers_of
@@ -42,13 +40,7 @@ def test_preflight_refuses_what_the_contracts_refused_and_counts_what_they_count
 
 def follow(sequence: dict[str, Any], seen: Counter[str]) -> None:
     backend = ModelBackend(sequence)
-    grant = Grant(
-        ChainId(sequence["chain_id"]),
-        SMART_SESSION,
-        Address.from_hex(sequence["account"]),
-        Hash32.from_hex(sequence["permission_id"]),
-        session_from_json(sequence["session"]),
-    )
+    grant = grant_of(sequence)
     for step in sequence["steps"]:
         if step["kind"] in WIDENING or "session" in step:
             # From here on the session on chain is no longer the granted one.
@@ -90,23 +82,6 @@ def comparable(step: Step, grant: Grant) -> UserOperation | None:
     payer = len(packed.paymaster_and_data)
     own = packed.sender == grant.account and packed.signature[:33] == b"\x00" + grant.permission_id
     return unpacked(packed) if own and (payer == 0 or payer >= 52) else None
-
-
-def unpacked(op: PackedUserOperation) -> UserOperation:
-    factory, factory_data = split_init_code(op.init_code)
-    return UserOperation(
-        sender=op.sender,
-        nonce=op.nonce,
-        call_data=op.call_data,
-        call_gas_limit=Gas(int.from_bytes(op.account_gas_limits[16:], "big")),
-        verification_gas_limit=Gas(int.from_bytes(op.account_gas_limits[:16], "big")),
-        pre_verification_gas=Gas(op.pre_verification_gas),
-        max_fee_per_gas=Wei(int.from_bytes(op.gas_fees[16:], "big")),
-        max_priority_fee_per_gas=Wei(int.from_bytes(op.gas_fees[:16], "big")),
-        factory=factory,
-        factory_data=factory_data,
-        paymaster=split_paymaster_and_data(op.paymaster_and_data),
-    )
 
 
 def now(grant: Grant, model: Model) -> Counters:

@@ -1,20 +1,26 @@
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.replay_traces import main
-from tests.traces.model_backend import ModelBackend
+from tests.traces.checked_backend import CheckedBackend
 from tests.traces.replay import Report, replay_all, sequences_in
 from tests.vectors import TRACES
 
 
 @pytest.mark.slow
-def test_model_answers_every_recorded_call_as_the_contracts_did() -> None:
-    report = replay_all(sequences_in(TRACES), ModelBackend)
+def test_model_answers_every_recorded_call_as_the_contracts_did_and_speed_changes_no_verdict() -> None:
+    seen: Counter[str] = Counter()
+
+    report = replay_all(sequences_in(TRACES), lambda sequence: CheckedBackend(sequence, seen))
 
     assert report == Report(steps=24_540, skipped=0)
+    assert seen["different"] == 0
+    assert seen["same"] > 18_000
+    assert seen["cleared at speed"] > 0.9 * seen["cleared"]
 
 
 def test_command_prints_the_report_and_fails_on_a_disagreement(

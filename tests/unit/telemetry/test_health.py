@@ -1,3 +1,4 @@
+import asyncio
 import socket
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def test_process_without_a_recent_tick_is_not_alive() -> None:
     assert health.liveness().checks == {"tick": "last one 61 s ago, the most is 60 s"}
     health.ticked()
     assert health.liveness().ok
+
+
+async def test_what_waits_for_recovery_goes_on_after_it_and_not_before() -> None:
+    health = Health()
+    waiting = asyncio.create_task(health.until_recovered())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    health.recovered()
+    await waiting
+    await health.until_recovered()
 
 
 def test_worker_is_ready_when_recovered_and_everything_answers() -> None:

@@ -9,6 +9,7 @@ from agent.adapters.json_rpc import JsonRpc
 from agent.erc4337.version import EntryPointVersion
 from agent.pipeline.context import ChainContext
 from agent.telemetry.health import Health
+from agent.telemetry.metrics import Metrics
 from agent.telemetry.systemd import ServiceNotifier
 from agent.worker.watch import keep_watch, probe
 from tests.builders import CHAIN_ID, ENTRY_POINT
@@ -46,9 +47,9 @@ async def test_watchdog_hears_of_a_worker_that_ticks_and_not_of_one_that_stands(
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(0)
         notifier = ServiceNotifier(str(tmp_path / "notify"), "20000")
-        watching = asyncio.create_task(keep_watch([], health, notifier))
+        watching = asyncio.create_task(keep_watch([], health, notifier, Metrics("0", "test")))
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             heard = await asyncio.get_running_loop().sock_recv(manager, 100)
         at = 60.0
         await asyncio.sleep(0.1)

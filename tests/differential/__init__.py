@@ -1,0 +1,1 @@
+"""Random sessions and operations, on the off-chain model and on the contracts behind the EntryPoint."""
