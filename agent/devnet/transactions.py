@@ -6,7 +6,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from agent.devnet import rpc
-from agent.devnet.errors import DevnetError
+from agent.devnet.errors import ChainCallError, DevnetError
 from agent.devnet.keys import DEPLOYER
 from agent.domain.call import Call
 from agent.domain.units import Address
@@ -14,6 +14,11 @@ from agent.domain.units import Address
 GAS = 15_000_000
 PATIENCE = 10
 """Blocks to wait beyond one for each transaction."""
+TIP_WEI = 10**9
+BASE_FEES = 10
+"""How far the base fee may rise, as a multiple, before a transaction is not mined."""
+NOT_LOST = ("nonce too low", "already imported")
+"""What anvil answers to a transaction that it mined, or that it holds."""
 
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -48,9 +53,19 @@ def _sending() -> asyncio.Lock:
 
 
 async def _numbered(rpc_url: str, calls: Sequence[Call], sender: Address) -> list[dict[str, str]]:
-    """Return the calls as transactions with nonces in a row: none is executed before the one before it."""
+    """Return the calls as transactions with nonces in a row: none is executed before the one before it.
+
+    Their fees are fixed, so that a transaction that is sent again keeps its hash.
+    """
     first = int(await rpc.call(rpc_url, "eth_getTransactionCount", str(sender), "pending"), 16)
-    return [_transaction(call, sender) | {"nonce": hex(first + place)} for place, call in enumerate(calls)]
+    base_fee = int((await rpc.block(rpc_url))["baseFeePerGas"], 16)
+    fees = {
+        "maxFeePerGas": hex(BASE_FEES * base_fee + TIP_WEI),
+        "maxPriorityFeePerGas": hex(TIP_WEI),
+    }
+    return [
+        _transaction(call, sender) | fees | {"nonce": hex(first + place)} for place, call in enumerate(calls)
+    ]
 
 
 async def _mined(rpc_url: str, transactions: Sequence[dict[str, str]]) -> list[Any]:
@@ -62,21 +77,29 @@ async def _mined(rpc_url: str, transactions: Sequence[dict[str, str]]) -> list[A
             break
         # Even with a block per transaction the block comes after the answer; and one block holds few.
         await rpc.call(rpc_url, "evm_mine")
-        hashes = await _forgotten_again(rpc_url, transactions, hashes)
+        await _send_forgotten(rpc_url, transactions, hashes)
         receipts = await _receipts(rpc_url, hashes)
     return receipts
 
 
-async def _forgotten_again(
+async def _send_forgotten(
     rpc_url: str, transactions: Sequence[dict[str, str]], hashes: Sequence[str]
-) -> list[str]:
+) -> None:
     """Send again what the node forgot: anvil loses transactions that arrive while it makes a block."""
     requests = [rpc.Request("eth_getTransactionByHash", (item,)) for item in hashes]
     known = await rpc.batch(rpc_url, requests)
-    return [
-        await _send(rpc_url, transaction) if found is None else item
-        for transaction, found, item in zip(transactions, known, hashes, strict=True)
-    ]
+    for transaction, found in zip(transactions, known, strict=True):
+        if found is None:
+            await _send_again(rpc_url, transaction)
+
+
+async def _send_again(rpc_url: str, transaction: dict[str, str]) -> None:
+    try:
+        await _send(rpc_url, transaction)
+    except ChainCallError as error:
+        # It was on its way from the pool into a block when the node was asked.
+        if not any(words in str(error) for words in NOT_LOST):
+            raise
 
 
 async def _send(rpc_url: str, transaction: dict[str, str]) -> str:
