@@ -46,10 +46,14 @@ class PostgresServer:
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would."""
         assert self.process is not None
+        server = str(self.process.pid)
         self.process.send_signal(signal.SIGSTOP)  # so that it starts no other meanwhile
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for pid in (self.process.pid, *map(int, children)):
-            os.kill(pid, signal.SIGKILL)
+        # The signal is sent, not obeyed yet: it may still be about to start one.
+        _await(lambda: _state(server) == "T")
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        # The server last: as long as it is there and stands still, none of these numbers is anybody else's.
+        for pid in (*children, server):
+            os.kill(int(pid), signal.SIGKILL)
         self.process.wait()
         # A server does not start while a process of the one before still holds its memory.
         _await(lambda: not any(map(_lives, children)))
@@ -60,6 +64,19 @@ class PostgresServer:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)  # nothing here is worth a checkpoint
             self.process.wait(_STARTED_IN_S)
+
+    def until_left(self, url: str) -> None:
+        """Wait until nobody is connected to a database any more.
+
+        Whoever closes a connection, or dies, is gone before the server has let go of what was locked with it.
+        """
+        database = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        _await(lambda: not self._connections(str(database)))
+
+    def _connections(self, database: str) -> int:
+        with psycopg.connect(self.url("postgres")) as connection:
+            asked = "SELECT FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+            return connection.execute(asked, (database,)).rowcount
 
     def url(self, database: str) -> str:
         """Return the URL of one of its databases."""
@@ -97,9 +114,16 @@ _USER = 65534 if os.geteuid() == 0 else None
 
 
 def _lives(pid: str) -> bool:
-    stat = Path("/proc", pid, "stat")
     # Where nobody reaps orphans, a dead process stays as a zombie.
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    return _state(pid) not in {"", "Z", "X"}
+
+
+def _state(pid: str) -> str:
+    """Return the letter of what a process is doing, nothing of one that is gone."""
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _await(condition: Callable[[], bool]) -> None:

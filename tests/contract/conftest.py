@@ -38,6 +38,8 @@ def postgres() -> Iterator[PostgresServer]:
 def postgres_template(postgres: PostgresServer) -> str:
     name = postgres.create()
     open_journal(postgres.url(name), exclusive=True).close_now()
+    # No database is cloned while somebody is connected to it.
+    postgres.until_left(postgres.url(name))
     return name
 
 

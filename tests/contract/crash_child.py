@@ -11,6 +11,8 @@ from tests.contract.journals import a_job, claimed, plan, sign
 
 JOBS = 400
 AT_ONCE = 8
+LINE = 512
+"""Characters of a line: a test that is slow to listen finds the pipe full, long before the end."""
 
 
 async def main(url: str) -> None:
@@ -29,7 +31,7 @@ async def append_all(journal: Journal, waiting: list[Occurrence]) -> None:
     while waiting:
         row = waiting.pop()
         await sign(journal, await plan(journal, row), seed=row.id)
-        print(row.id, flush=True)
+        print(f"{row.id:<{LINE}}", flush=True)
 
 
 asyncio.run(main(sys.argv[1]))

@@ -11,7 +11,7 @@ import pytest
 from agent.adapters.sql import open_journal
 from agent.domain.states import State
 from tests.builders import a_hash
-from tests.postgres import postgres_server
+from tests.postgres import PostgresServer, postgres_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,9 +71,10 @@ async def test_a_killed_agent_loses_nothing_it_was_told_is_written(sqlite_url: s
 
 
 @pytest.mark.postgres
-async def test_a_killed_agent_on_postgres_loses_nothing(postgres_url: str) -> None:
+async def test_a_killed_agent_on_postgres_loses_nothing(postgres: PostgresServer, postgres_url: str) -> None:
     with appending(postgres_url) as child:
         ids = acknowledged(child, 40)
+    postgres.until_left(postgres_url)
     await check(postgres_url, ids)
 
 

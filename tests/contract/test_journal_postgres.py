@@ -32,7 +32,9 @@ def test_a_role_that_commits_asynchronously_is_refused(postgres: PostgresServer,
         open_journal(postgres_url.replace("postgres@", "hasty@"), exclusive=True)
 
 
-async def test_a_second_worker_is_refused_and_a_command_is_not(postgres_url: str) -> None:
+async def test_a_second_worker_is_refused_and_a_command_is_not(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
     first = open_journal(postgres_url, exclusive=True)
     with pytest.raises(StoreInUse, match=r"database process \d+, runs on this store"):
         open_journal(postgres_url, exclusive=True)
@@ -41,6 +43,7 @@ async def test_a_second_worker_is_refused_and_a_command_is_not(postgres_url: str
     await command.close()
     assert len(await first.jobs()) == 1
     await first.close()
+    postgres.until_left(postgres_url)
     await open_journal(postgres_url, exclusive=True).close()
 
 
@@ -53,6 +56,7 @@ async def test_a_lost_connection_is_unavailable_and_the_next_record_goes_through
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sessionkeeper'"
         )
+    postgres.until_left(postgres_url)
     with pytest.raises(StoreUnavailable):
         await journal.pause("rent", "lost", NOW)
     assert (await journal.pause("rent", "found", NOW)).pause_reason == "found"

@@ -3,9 +3,11 @@
 import time
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 
+import agent.commands.kill as killing
 from agent.adapters.kill_file import KillFile
 from agent.adapters.memory import MemoryJournal
 from agent.commands.kill import Answer, StoreDoor, kill
@@ -19,7 +21,10 @@ from agent.ports import Journal
 from tests.builders import ACCOUNT, CHAIN_ID, NOW, a_hash
 
 ALL, RENT = KillOrder(AllScope(), "1", "looks wrong"), KillOrder(JobScope("rent"), "2", "too")
+PATIENT_S = 60
+"""To wait for an answer that comes."""
 SHORT_S = 0.1
+"""To wait for one that never comes."""
 
 
 async def now() -> Timestamp:
@@ -32,13 +37,25 @@ class Store:
     def __init__(self, worker: str | None = None, *, shared: bool = False, is_there: bool = True) -> None:
         self.journal, self.worker, self.unlocked = MemoryJournal(), worker, Event()
         self.unlocked.set()
-        self.door = StoreDoor(is_there, shared, lambda: self.worker, self.open)
+        self.asked = 0
+        self.door = StoreDoor(is_there, shared, self.who, self.open)
+
+    def who(self) -> str | None:
+        """Say which worker has it."""
+        self.asked += 1
+        return self.worker
 
     def open(self) -> Journal:
         """Open it, as soon as nobody has it locked."""
         if not self.unlocked.wait(60):
             raise StoreUnavailable("locked")
         return self.journal
+
+
+def count_looks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have time go by with each look at the worker alone: what the disk takes would leave none for a look."""
+    looks = SimpleNamespace(monotonic=lambda: store.asked, sleep=time.sleep)
+    monkeypatch.setattr(killing, "time", looks)
 
 
 @pytest.fixture
@@ -48,7 +65,7 @@ def switch(tmp_path: Path) -> KillFile:
 
 async def test_no_worker_means_nobody_can_send(switch: KillFile) -> None:
     store = Store()
-    done = kill(switch, store.door, [ALL], now)
+    done = kill(switch, store.door, [ALL], now, timeout_s=PATIENT_S)
     assert (done.answer, done.journaled, done.orders) == (Answer.NOBODY, True, (ALL,))
     assert switch.orders() == (ALL,)
     (hold,) = await store.journal.holds()
@@ -62,7 +79,7 @@ def test_a_worker_answers_in_the_file(switch: KillFile) -> None:
         switch.acknowledge([order.id for order in orders])
 
     Thread(target=worker).start()
-    done = kill(switch, Store("process 7").door, [ALL, RENT], now, timeout_s=30)
+    done = kill(switch, Store("process 7").door, [ALL, RENT], now, timeout_s=PATIENT_S)
     assert done.answer is Answer.WORKER
 
 
@@ -70,7 +87,7 @@ async def test_a_worker_elsewhere_answers_in_the_journal(switch: KillFile) -> No
     store = Store("database process 7 from 10.0.0.9", shared=True)
     await store.journal.hold(Hold(AllScope(), KILLED, "before", NOW, "0"))
     await store.journal.hold(Hold(AllScope(), ACKNOWLEDGED, "it has nothing", NOW, "0"))
-    assert kill(switch, store.door, [ALL], now, timeout_s=30).answer is Answer.WORKER
+    assert kill(switch, store.door, [ALL], now, timeout_s=PATIENT_S).answer is Answer.WORKER
 
 
 async def test_the_answer_to_an_older_kill_is_none(switch: KillFile) -> None:
@@ -81,8 +98,10 @@ async def test_the_answer_to_an_older_kill_is_none(switch: KillFile) -> None:
     assert kill(switch, store.door, [ALL], now, SHORT_S).answer is Answer.SILENT
 
 
-def test_a_worker_that_hangs_is_named(switch: KillFile) -> None:
-    done = kill(switch, Store("process 7").door, [ALL], now, SHORT_S)
+def test_a_worker_that_hangs_is_named(switch: KillFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store("process 7")
+    count_looks(store, monkeypatch)
+    done = kill(switch, store.door, [ALL], now, timeout_s=3)
     assert (done.answer, done.worker, switch.orders()) == (Answer.SILENT, "process 7", (ALL,))
 
 
@@ -95,13 +114,16 @@ def test_a_worker_that_ends_meanwhile_sends_nothing_any_more(switch: KillFile) -
         store.worker = None
 
     Thread(target=end).start()
-    assert kill(switch, store.door, [ALL], now, timeout_s=30).answer is Answer.NOBODY
+    assert kill(switch, store.door, [ALL], now, timeout_s=PATIENT_S).answer is Answer.NOBODY
 
 
-def test_a_store_that_is_locked_keeps_nobody_from_stopping(switch: KillFile) -> None:
+def test_a_store_that_is_locked_keeps_nobody_from_stopping(
+    switch: KillFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store()
     store.unlocked.clear()
-    done = kill(switch, store.door, [ALL], now, SHORT_S)
+    count_looks(store, monkeypatch)
+    done = kill(switch, store.door, [ALL], now, timeout_s=1)
     store.unlocked.set()
     assert (done.answer, done.journaled, switch.orders()) == (Answer.NOBODY, False, (ALL,))
 
@@ -117,7 +139,7 @@ def test_a_shared_store_that_is_locked_leaves_open_who_sends(switch: KillFile) -
 async def test_a_file_that_cannot_be_written_leaves_the_journal(switch: KillFile) -> None:
     switch.place.parent.touch()
     store = Store()
-    done = kill(switch, store.door, [ALL], now)
+    done = kill(switch, store.door, [ALL], now, timeout_s=PATIENT_S)
     assert (done.answer, done.journaled) == (Answer.NOBODY, True)
     assert "cannot be written" in done.problems[0]
 
