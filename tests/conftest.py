@@ -1,5 +1,6 @@
 """What every test gets: the --contracts option, a clean environment, repeatable hypothesis runs."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer  # type: ignore[import-untyped]  # has no types
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # has no types
 
@@ -19,7 +20,9 @@ TOGETHER = frozenset({
 """Files whose tests share what takes long to make: one process makes it, and runs them all."""
 
 # A busy machine is no reason to fail: how slow an example may be is not what these tests are about.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repeatable")
 
 
@@ -72,7 +75,13 @@ def clean_environment() -> Iterator[None]:
 def own_logging() -> Iterator[None]:
     """Undo what a test configures of the log: the next one may listen to it."""
     configured, before = structlog.is_configured(), structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     yield
+    # Left on, it would not be turned on again, and whoever waits for a warning in the log would see none.
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
     if configured:
         structlog.configure(**before)
     else:
