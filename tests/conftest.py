@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import structlog
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer  # type: ignore[import-untyped]  # has no types
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # has no types
+
+from agent.telemetry.secrets import REDACTOR
 
 TOGETHER = frozenset({
     "tests/acceptance/test_proxy.py",
@@ -86,3 +89,11 @@ def own_logging() -> Iterator[None]:
         structlog.configure(**before)
     else:
         structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """Forget the secrets of a test: a key of zeros would be masked in what the next ones print."""
+    before = {name: copy(value) for name, value in vars(REDACTOR).items()}
+    yield
+    vars(REDACTOR).update(before)

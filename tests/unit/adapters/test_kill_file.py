@@ -16,8 +16,6 @@ from agent.domain.units import ChainId
 
 RENT, GYM = KillOrder(JobScope("rent"), "1", "looks wrong"), KillOrder(JobScope("gym"), "2", "too")
 
-DESCRIPTORS = Path("/proc/self/fd")
-
 
 def a_file(folder: Path) -> KillFile:
     return KillFile(folder / "state" / "journal.db.kill")
@@ -85,14 +83,21 @@ def test_what_cannot_be_read_stops_everything(tmp_path: Path, make: Callable[[Pa
     assert scopes(file) == {AllScope()}
 
 
+def opened_in(folder: Path) -> list[Path]:
+    """Return what this process has open there; other descriptors come and go with other tests' garbage."""
+    opened = [descriptor.resolve() for descriptor in Path("/proc/self/fd").iterdir()]
+    return [path for path in opened if path.is_relative_to(folder)]
+
+
 def test_a_folder_in_its_place_uses_up_no_descriptors(tmp_path: Path) -> None:
     file = a_file(tmp_path)
     file.place.mkdir(parents=True)
-    file.orders()
-    before = len(list(DESCRIPTORS.iterdir()))
+    descriptor = os.open(file.place, os.O_RDONLY)
+    assert opened_in(tmp_path) == [file.place]
+    os.close(descriptor)
     for _ in range(20):
         file.orders()
-    assert len(list(DESCRIPTORS.iterdir())) == before
+    assert opened_in(tmp_path) == []
 
 
 def test_what_was_written_by_hand_stays_one_order_when_another_one_joins(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ TERMS = st.tuples(st.integers(1, 10**30), st.sampled_from((USDC, ETHER)))
 WISHES = st.builds(Wish, st.none() | st.integers(1, 20), st.none() | st.integers(0, 9))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(st.lists(JOBS, min_size=1, max_size=3, unique_by=lambda job: job.id), TERMS, WISHES)
 def test_derived_session_covers_its_jobs_and_is_fit(
     definitions: Definitions, jobs: list[JobDefinition], terms: tuple[int, object], wish: Wish
