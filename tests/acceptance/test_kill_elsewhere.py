@@ -56,6 +56,8 @@ async def test_a_kill_on_another_machine_stops_the_worker_and_outlives_it(
         await running.until(lambda: code(stage, second) == "held")
         running.kill()
 
+    # A server finds out only after a while that the one who had the lock is dead.
+    await asyncio.to_thread(postgres.until_left, str(stage.store))
     assert not (stage.folder / "state" / "sessionkeeper.kill").exists()
     with worker(stage) as running:
         await running.until(lambda: stage.log.count('"recovered"') == 2)

@@ -67,6 +67,8 @@ async def test_worker_that_froze_finds_another_in_its_place_and_ends(
             assert "store_in_use" in stages[0].log
             for stage in stages:
                 cut_off(stage)
+                # Told to end, a connection is not gone yet, nor is its lock.
+                await asyncio.to_thread(postgres.until_left, str(stage.store))
                 running.enter_context(worker(stage))
             await until(lambda: all(stage.is_paid(day) for stage in stages), *stages)
             assert [await woken(one) for one in first] == [RETRY_LATER] * len(stages)
