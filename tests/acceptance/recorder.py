@@ -25,6 +25,11 @@ class Recorder:
     estimates_left: int | None = None
     """How many more estimates are answered; None answers all."""
 
+    @property
+    def nonces(self) -> set[str]:
+        """Return what was sent by its nonces: what got no answer for long goes again."""
+        return {operation["nonce"] for operation in self.sent}
+
     def may_estimate(self) -> bool:
         """Count an estimate."""
         if self.estimates_left is None:

@@ -18,6 +18,7 @@ from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import token_balance
 from agent.domain.kill import KillOrder
 from agent.domain.units import Timestamp
+from agent.pipeline.ladder import KNOWN_THERE
 from tests.acceptance.command import Answer, inside, sessionkeeper
 from tests.acceptance.oracle.books import read_rows
 from tests.acceptance.recorder import Recorder, recording
@@ -57,10 +58,13 @@ async def command(stage: Stage, *arguments: str) -> Answer:
     return await asyncio.to_thread(inside, *arguments, "-c", stage.folder)
 
 
-def answered(ask: Callable[[], Answer]) -> Answer:
-    """Kill until the worker answers: on a busy machine it may take longer than the command waits."""
+def answered(ask: Callable[[], Answer], *, journaled: bool = False) -> Answer:
+    """Kill until the worker answers: on a busy machine it may take longer than the command waits.
+
+    So may the store: `journaled` waits for that too.
+    """
     deadline = time.monotonic() + TIMEOUT_S
-    while (answer := ask()).code == RETRY_LATER:
+    while (answer := ask()).code == RETRY_LATER or (journaled and not answer.json["journaled"]):
         assert time.monotonic() < deadline, answer
     return answer
 
@@ -78,9 +82,9 @@ def states(stage: Stage) -> list[str]:
     return [row.state for row in read_rows(stage.folder / "state" / "journal.db").values()]
 
 
-def codes(stage: Stage) -> list[str]:
-    """Return the code of the last reason of every run."""
-    return [row.code for row in read_rows(stage.folder / "state" / "journal.db").values()]
+def is_with_the_bundler(stage: Stage) -> bool:
+    """Tell whether the bundler said of every run that it has what was sent last."""
+    return all(row.code in KNOWN_THERE for row in read_rows(stage.folder / "state" / "journal.db").values())
 
 
 async def in_a_burst(recorder: Recorder, running: Worker) -> None:
@@ -98,8 +102,8 @@ async def test_nothing_leaves_after_the_acknowledgement_across_kill_9_and_restar
         with worker(stage) as running:
             await in_a_burst(recorder, running)
             words = ("kill", "--all", "--reason", "looks wrong", "--json", "-c", stage.folder)
-            killed = await asyncio.to_thread(answered, lambda: sessionkeeper(*words))
-            sent = await recorder.count()
+            killed = await asyncio.to_thread(answered, lambda: sessionkeeper(*words), journaled=True)
+            sent, left = await recorder.count(), len(recorder.nonces)
             assert (killed.code, killed.json["answer"], killed.json["journaled"]) == (0, "worker", True)
             await running.until(lambda: ("all", "kill_acknowledged") in holds(stage))
             running.kill()
@@ -107,11 +111,12 @@ async def test_nothing_leaves_after_the_acknowledgement_across_kill_9_and_restar
 
         with worker(stage) as running:
             # What had left is followed to its end.
-            await running.until(lambda: states(stage).count("final_ok") >= sent)
+            await running.until(lambda: states(stage).count("final_ok") >= left)
             assert await recorder.count() == sent
-            # The first worker may have died with a run in its hands, of which nothing was decided yet.
-            found = set(states(stage))
-            assert (sent <= JOBS // 2, found - {"claimed"}) == (True, {"final_ok", "due"})
+            # The first worker may have died with a run in its hands: nothing was decided yet, or signed and
+            # stopped before it left.
+            found = set(states(stage)) - {"claimed", "planned", "signed", "sent"}
+            assert (left <= JOBS // 2, found) == (True, {"final_ok", "due"})
             let_go = await command(stage, "unkill", "--all", "--reason", "it was right", "--json")
             assert let_go.json["let_go"] == ["all"]
             await chain.move_time_to(devnet, Timestamp(await chain.block_time(devnet) + 60))
@@ -140,7 +145,8 @@ async def test_a_file_made_by_hand_stops_until_a_person_lets_go(devnet: Devnet, 
         await running.until((stage.folder / "state" / "journal.db").exists)
         switch(stage).place.touch()
         await running.until(lambda: is_acknowledged(stage) and ("all", "killed") in holds(stage))
-        assert (stage.folder / "state" / "revoke" / "rent.json").exists()
+        # Only once it is acknowledged: nothing may delay that.
+        await running.until((stage.folder / "state" / "revoke" / "rent.json").exists)
         await move_to(devnet, day)
         await running.until(lambda: stage.is_in(day, "due") and stage.row(day).code == "held")  # type: ignore[union-attr]  # a missing row fails the test too
         (dry,) = (await command(stage, "run", "--once", "--dry-run", "--json")).json["due"]
@@ -165,6 +171,8 @@ async def test_a_signal_stops_everything_and_outlives_the_worker(devnet: Devnet,
     await move_to(devnet, day)
     with worker(stage) as running:
         await running.until(lambda: stage.is_in(day, "due") and stage.row(day).code == "held")  # type: ignore[union-attr]  # as above
+        # The file alone stops a run; the journal learns of it at a pace of its own.
+        await running.until(lambda: ("all", "killed") in holds(stage))
         status = (await command(stage, "status", "--json")).json
         assert [(hold["scope"], hold["code"]) for hold in status["holds"]] == [("all", "killed")]
         doctor = (await command(stage, "doctor", "--json")).json
@@ -206,7 +214,9 @@ async def test_a_worker_that_hangs_and_is_ended_sends_nothing_any_more(
         os.kill(running.process.pid or 0, signal.SIGSTOP)
         assert (await command(stage, "kill", "--session", "rent", "--json")).json["answer"] == "silent"
         running.kill()
-    assert (await command(stage, "kill", "--session", "rent", "--json")).json["answer"] == "no_worker"
+    words = ("kill", "--session", "rent", "--json", "-c", stage.folder)
+    killed = await asyncio.to_thread(answered, lambda: inside(*words))
+    assert killed.json["answer"] == "no_worker"
 
 
 async def test_a_locked_store_delays_no_acknowledgement(devnet: Devnet, tmp_path: Path) -> None:
@@ -218,13 +228,13 @@ async def test_a_locked_store_delays_no_acknowledgement(devnet: Devnet, tmp_path
                 locking.execute("BEGIN IMMEDIATE")
                 words = ("kill", "--account", str(stage.account.address), "--json", "-c", stage.folder)
                 killed = await asyncio.to_thread(answered, lambda: inside(*words))
-                sent = await recorder.count()
+                sent, left = await recorder.count(), len(recorder.nonces)
                 assert (killed.code, killed.json["answer"], killed.json["journaled"]) == (0, "worker", False)
                 locking.rollback()
             scope = f"account:31337/{stage.account.address}"
             await running.until(lambda: (scope, "kill_acknowledged") in holds(stage))
             recorder.keeps_answers = False
-            await running.until(lambda: states(stage).count("final_ok") >= sent)
+            await running.until(lambda: states(stage).count("final_ok") >= left)
             assert await recorder.count() == sent
 
 
@@ -233,19 +243,20 @@ async def test_what_is_in_flight_is_cancelled_when_asked_and_nothing_else_leaves
 ) -> None:
     operator = await an_operator(devnet, tmp_path, due_jobs(["rent"]))
     stage = Stage(devnet, tmp_path, operator.account, PAYEE)
-    before = await token_balance(devnet, devnet.usdc, PAYEE)
+    # Not what the payee has: other tests pay the same one, and some of that may come late.
+    before = await token_balance(devnet, devnet.usdc, stage.account.address)
     async with bundling_stopped(devnet) as bundling:
         with worker(stage) as running:
-            await running.until(lambda: states(stage) == ["sent"])
+            await running.until(lambda: states(stage) == ["sent"] and is_with_the_bundler(stage))
             killed = await command(stage, "kill", "--all", "--cancel", "--reason", "looks wrong", "--json")
             await running.until(lambda: is_acknowledged(stage))
             assert [(one["job"], one["asked"]) for one in killed.json["cancelling"]] == [("rent", True)]
             # Signed is not sent: let go before it has the cancel, the bundler bundles the payment.
-            await running.until(lambda: len(signed(stage)) == 2 and codes(stage) == ["accepted"])
+            await running.until(lambda: len(signed(stage)) == 2 and is_with_the_bundler(stage))
             await bundling.go_on()
             await running.until(lambda: states(stage) == ["cancelled"])
     assert [("cancels" in record) for record in signed(stage)] == [False, True]
-    assert await token_balance(devnet, devnet.usdc, PAYEE) == before
+    assert await token_balance(devnet, devnet.usdc, stage.account.address) == before
 
 
 def signed(stage: Stage) -> list[str]:
