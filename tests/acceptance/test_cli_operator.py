@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +22,7 @@ from agent.devnet import chain
 from agent.devnet.devnet import Devnet
 from agent.domain.units import Timestamp
 from tests.acceptance.command import ROOT, Answer, inside, sessionkeeper
+from tests.acceptance.ports import kept_port
 from tests.acceptance.processes import forked
 from tests.operator import Operator, an_operator
 
@@ -295,22 +295,22 @@ async def test_worker_serves_its_pages_and_drains_on_a_signal(
 
 @asynccontextmanager
 async def a_worker(operator: Operator) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agent", "run", "-c", str(operator.config)],
-        cwd=ROOT,
-        env=os.environ | {"SESSIONKEEPER_WEB_PORT": str(port)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await ready_page(url)
-        yield process, url
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    with kept_port() as port:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "run", "-c", str(operator.config)],
+            cwd=ROOT,
+            env=os.environ | {"SESSIONKEEPER_WEB_PORT": str(port)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            await ready_page(url)
+            yield process, url
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
 
 
 async def ready_page(url: str) -> str:
@@ -330,12 +330,6 @@ def leaves_no_core(process_id: int) -> bool:
     """Whether a crash would leave no core file, which would hold the session keys."""
     limits = Path(f"/proc/{process_id}/limits")
     return not limits.exists() or re.search(r"core file size +0 +0 ", limits.read_text()) is not None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def assert_json_lines_without(text: str, secret: bytes) -> None:
