@@ -47,6 +47,8 @@ WATCHED_S = 30 * 24 * 3600
 """How long the session of a watched job is for."""
 TIMEOUT_S = 240.0
 POLL_S = 0.1
+SETTING_UP_S = 3600
+"""Far longer than making stages takes."""
 DAILY = 'calendar: daily\n  at: "00:00"\n  time_zone: UTC'
 
 
@@ -277,8 +279,9 @@ async def until(happened: Callable[[], bool], *stages: Stage, timeout_s: float =
 
 
 async def next_days(devnet: Devnet, number: int) -> list[str]:
-    """Return the names of the next days by chain time."""
-    today = datetime.fromtimestamp(await chain.block_time(devnet), UTC).date()
+    """Return the names of the next days by chain time, none of which begins while a stage is made."""
+    soon = Timestamp(await chain.block_time(devnet) + SETTING_UP_S)
+    today = datetime.fromtimestamp(soon, UTC).date()
     return [(today + timedelta(days=1 + place)).isoformat() for place in range(number)]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from agent.devnet.devnet import Devnet
 from agent.devnet.tokens import token_balance
+from agent.pipeline.ladder import KNOWN_THERE
 from tests.acceptance.oracle.books import Signed, read_books
 from tests.acceptance.stage import USDC, Stage, a_stage, move_to, next_days, worker
 from tests.acceptance.test_interruptions import command
@@ -22,10 +23,10 @@ async def test_payment_that_is_on_its_way_is_cancelled_by_a_person(devnet: Devne
     async with bundling_stopped(devnet) as bundling:
         await move_to(devnet, day)
         with worker(stage) as running:
-            await running.until(lambda: code(stage, day) == "accepted")
+            await running.until(lambda: code(stage, day) in KNOWN_THERE)
             await cancel(stage, day)
             # Signed is not sent: let go before it has the cancel, the bundler bundles the payment.
-            await running.until(lambda: len(signed_for(stage, day)) == 2 and code(stage, day) == "accepted")
+            await running.until(lambda: len(signed_for(stage, day)) == 2 and code(stage, day) in KNOWN_THERE)
             await bundling.go_on()
             await running.until(lambda: stage.is_in(day, "cancelled"))
             await move_to(devnet, after)

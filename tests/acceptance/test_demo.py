@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,12 +79,13 @@ def test_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Return the processes that a process started, and those that they did."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    return [*children, *(found for child in children for found in descendants(child))]
+    found: list[int] = []
+    # Any of them, and any thread, may end while it is looked at.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (task / "children").read_text().split())
+    return [*found, *(below for child in found for below in descendants(child))]
 
 
 def alive(pid: int) -> bool:

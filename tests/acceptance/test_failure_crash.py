@@ -27,7 +27,8 @@ from tests.bundling import bundling_stopped
 from tests.integration.sponsoring import CAPS, Service, services
 
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
-WINDOW_S = 300
+WINDOW_S = 1800
+"""Far longer than two workers take to sign and send, on a busy machine too."""
 UNSENT = (CrashPoint("send", BEFORE), State.SENT)
 SENT = (CrashPoint("record-answer", AFTER), State.SENT)
 REVERT = (
@@ -83,8 +84,9 @@ async def test_worker_that_dies_at_each_step_of_a_failure_fails_once_and_pays_on
 
     assert [(stage.findings(), stage.payments()) for stage in retried] == [([], 1)] * 2
     assert [attempts(stage, day) for stage in retried] == [2, 2]
-    assert sequences(reverts, day) == [0, 1]
-    assert sequences(expires, day) == [0, 0]
+    # What lands late may have got higher fees: that is another operation of the same attempt and sequence.
+    assert sequences(reverts, day) == {(1, 0), (2, 1)}
+    assert sequences(expires, day) == {(1, 0), (2, 0)}
 
 
 async def test_worker_that_dies_at_each_step_of_a_reorg_pays_once(devnet: Devnet, tmp_path: Path) -> None:
@@ -231,6 +233,6 @@ def attempts(stage: Stage, day: str) -> int:
     return 0 if row is None else row.attempt
 
 
-def sequences(stage: Stage, day: str) -> list[int]:
-    """Return the sequences that operations were signed for, in their order."""
-    return [item.sequence for item in signed_for(stage, day)]
+def sequences(stage: Stage, day: str) -> set[tuple[int, int]]:
+    """Return the attempts that operations were signed for, each with its sequence."""
+    return {(item.attempt, item.sequence) for item in signed_for(stage, day)}

@@ -96,6 +96,7 @@ def sent(folder: Path, *operations: dict[str, Any]) -> list[Sent]:
                 "occurrence": 1,
                 "nonce": {"key": "0x0", "sequence": operation["nonce"].removeprefix("0x")},
                 "operation": operation,
+                "attempt": 1,
                 "planned_at_block": 1,
             }
             journal.execute("INSERT INTO operations (record) VALUES (?)", (json.dumps(record),))

@@ -8,7 +8,7 @@ import pytest
 from agent.devnet import chain
 from agent.devnet.devnet import Devnet
 from agent.domain.job import RAISE_AFTER_S
-from agent.pipeline.ladder import FAIR_PRICE_PATIENCE
+from agent.pipeline.ladder import FAIR_PRICE_PATIENCE, KNOWN_THERE
 from tests.acceptance.crash_points import AFTER, DURING, CrashPoint
 from tests.acceptance.stage import a_stage, dying_worker, move_to, next_days, worker
 from tests.acceptance.test_cancel import signed_for
@@ -35,7 +35,7 @@ async def test_worker_that_dies_while_it_raises_pays_once(
     async with bundling_stopped(devnet) as bundling:
         await move_to(devnet, day)
         with dying_worker(stage, point) as dying:
-            await dying.until(lambda: code(stage, day) == "accepted")
+            await dying.until(lambda: code(stage, day) in KNOWN_THERE)
             await chain.increase_time(devnet, FAIR_PRICE_PATIENCE * RAISE_AFTER_S + 1)
             await dying.end()
         assert len(signed_for(stage, day)) == signed

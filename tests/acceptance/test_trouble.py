@@ -19,6 +19,7 @@ from agent.smart_sessions.addresses import SMART_SESSION
 from tests.acceptance.command import beside
 from tests.acceptance.crash_points import AFTER, BEFORE, CrashPoint
 from tests.acceptance.stage import USDC, Stage, a_stage, dying_worker, move_to, next_days, run_once, worker
+from tests.bundling import bundling_stopped
 
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 BLOCKS_TO_FINALITY = 3
@@ -141,13 +142,15 @@ async def test_lane_ahead_of_the_journal_is_held(devnet: Devnet, tmp_path: Path)
 async def test_stopped_in_flight_loses_nothing(devnet: Devnet, tmp_path: Path) -> None:
     (day,) = await next_days(devnet, 1)
     stage = await a_stage(devnet, tmp_path, start=day)
-    await move_to(devnet, day)
-    with worker(stage) as running:
-        await running.until(lambda: stage.is_in(day, "sent", "included_ok"))
-        assert await running.stop() == 143
-
-    assert await run_once(stage) == 0
-    assert stage.findings() == []
+    async with bundling_stopped(devnet) as bundling:
+        await move_to(devnet, day)
+        with worker(stage) as running:
+            await running.until(lambda: stage.is_in(day, "sent"))
+            assert await running.stop() == 143
+        assert stage.is_in(day, "sent")
+        await bundling.go_on()
+        assert await run_once(stage) == 0
+    assert (stage.findings(), stage.payments()) == ([], 1)
 
 
 async def reverted(stage: Stage, day: str) -> None:

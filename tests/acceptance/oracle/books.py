@@ -42,6 +42,7 @@ class Signed:
     occurrence: int
     nonce_key: int
     sequence: int
+    attempt: int
     call_data: str
     signature: str
     planned_at_block: int
@@ -119,6 +120,7 @@ def _signed(record: Mapping[str, Any]) -> Signed:
         occurrence=record["occurrence"],
         nonce_key=int(record["nonce"]["key"], 16),
         sequence=int(record["nonce"]["sequence"]),
+        attempt=record["attempt"],
         call_data=record["operation"]["callData"],
         signature=record["operation"]["signature"],
         planned_at_block=record["planned_at_block"],
