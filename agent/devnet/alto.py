@@ -10,7 +10,7 @@ from agent.devnet.keys import BUNDLER_EXECUTORS, BUNDLER_UTILITY
 from agent.devnet.node import find_node
 from agent.devnet.options import DevnetOptions
 from agent.devnet.paths import SOURCE
-from agent.devnet.processes import Program, free_port, running_program
+from agent.devnet.processes import Program, held_port, running_program
 from agent.domain.units import Address
 
 READY_TIMEOUT_S = 180.0
@@ -21,13 +21,13 @@ async def running_alto(
     devnet: Path, folder: Path, options: DevnetOptions, rpc_url: str, entry_points: Sequence[Address]
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run alto; give its URL at once, since it starts while contracts are being deployed."""
-    port = free_port(options.bundler_port)
     script = devnet / "npm" / "node_modules" / "@pimlico" / "alto" / "esm" / "cli" / "alto.js"
     node = find_node()
-    command: list[str | Path] = [node.node, "-r", SOURCE / "loopback.cjs", script]
-    command += _arguments(port, rpc_url, entry_points)
-    with running_program("alto", command, folder / "alto.log", node.environment()) as program:
-        yield program, f"http://127.0.0.1:{port}"
+    with held_port(options.bundler_port) as port:
+        command: list[str | Path] = [node.node, "-r", SOURCE / "loopback.cjs", script]
+        command += _arguments(port, rpc_url, entry_points)
+        with running_program("alto", command, folder / "alto.log", node.environment()) as program:
+            yield program, f"http://127.0.0.1:{port}"
 
 
 async def until_alto_is_ready(program: Program, bundler_url: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.devnet import rpc
 from agent.devnet.errors import DevnetError, SetupError
 from agent.devnet.options import CHAIN_ID, DevnetOptions
-from agent.devnet.processes import Program, free_port, running_program
+from agent.devnet.processes import Program, held_port, running_program
 from agent.telemetry.secrets import REDACTOR
 
 READY_TIMEOUT_S = 120.0
@@ -30,16 +30,16 @@ async def running_anvil(
     devnet: Path, folder: Path, options: DevnetOptions
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run anvil, mining a block per transaction, and give its URL once it answers."""
-    port = free_port(options.rpc_port)
-    url = f"http://127.0.0.1:{port}"
-    command: list[str | Path] = [anvil_binary(devnet), *_arguments(port, options)]
-    with running_program("anvil", command, folder / "anvil.log") as program:
+    with held_port(options.rpc_port) as port:
+        url = f"http://127.0.0.1:{port}"
+        command: list[str | Path] = [anvil_binary(devnet), *_arguments(port, options)]
+        with running_program("anvil", command, folder / "anvil.log") as program:
 
-        async def answers() -> bool:
-            return await _chain_id(url) == CHAIN_ID
+            async def answers() -> bool:
+                return await _chain_id(url) == CHAIN_ID
 
-        await program.until_ready(answers, READY_TIMEOUT_S)
-        yield program, url
+            await program.until_ready(answers, READY_TIMEOUT_S)
+            yield program, url
 
 
 def anvil_binary(devnet: Path) -> Path:

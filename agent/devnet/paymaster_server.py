@@ -19,7 +19,7 @@ from agent.devnet.paymasters import (
     deploy_paymasters,
     paymaster_data,
 )
-from agent.devnet.processes import free_port
+from agent.devnet.processes import held_port
 from agent.domain.operation import with_paymaster
 from agent.domain.units import Address, Gas, Timestamp
 from agent.domain.user_operation import PaymasterFields
@@ -74,14 +74,14 @@ async def running_paymasters(
 ) -> AsyncIterator[Mapping[PaymasterKind, tuple[Address, str]]]:
     """Deploy both paymasters and serve them on 127.0.0.1; give address and URL of each."""
     addresses = await deploy_paymasters(devnet)
-    chosen = free_port(port)
     app = web.Application()
     for kind, address in addresses.items():
         app.router.add_post(f"/{kind}", _Handler(PaymasterService(devnet, kind, address)).post)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", chosen).start()
+        with held_port(port) as chosen:
+            await web.TCPSite(runner, "127.0.0.1", chosen).start()
         yield {kind: (address, f"http://127.0.0.1:{chosen}/{kind}") for kind, address in addresses.items()}
     finally:
         await runner.cleanup()

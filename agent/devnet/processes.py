@@ -70,14 +70,25 @@ def running_program(
 
 def free_port(wanted: int | None = None) -> int:
     """Return the wanted TCP port, or one the kernel picks; raise DevnetError when somebody listens on it."""
+    with held_port(wanted) as port:
+        return port
+
+
+@contextmanager
+def held_port(wanted: int | None = None) -> Iterator[int]:
+    """Give a port as `free_port` does; until the block ends the kernel picks it for nobody else."""
     with socket.socket() as probe:
-        # As servers do it: a connection that lingers after its server is no obstacle.
+        # As servers do it: a connection that lingers after its server is no obstacle, nor is this one.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted or 0))
         except OSError as error:
             raise DevnetError(f"port {wanted} is taken: choose another, or none to get a free one") from error
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+        if sys.platform != "linux":
+            # Elsewhere nobody can listen on what is held.
+            probe.close()
+        yield port
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from agent.devnet.identity import ProcessIdentity, identity
 from agent.devnet.keys import FundedKey
 from agent.devnet.paths import devnet_dir
 
-END_TIMEOUT_S = 15.0
+END_TIMEOUT_S = 60.0
 POLL_S = 0.05
 
 
@@ -81,12 +81,18 @@ def end(record: Record) -> list[int]:
     """End exactly the processes of this record and return their ids."""
     ended = [process.pid for process in record.alive()]
     if record.owner.is_alive:
-        os.kill(record.owner.pid, signal.SIGTERM)
+        _signal(record.owner, signal.SIGTERM)
         _wait_until_gone(record)
     for process in record.alive():
-        os.kill(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
     record.file.unlink(missing_ok=True)
     return ended
+
+
+def _signal(process: ProcessIdentity, number: signal.Signals) -> None:
+    # It may have ended since it was looked at.
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)
 
 
 def _wait_until_gone(record: Record) -> None:
