@@ -106,10 +106,8 @@ async def send_to_bundler(devnet: Devnet, op: UserOperation) -> Hash32:
     return Hash32.from_hex(await rpc.call(devnet.bundler_url, method, form, str(devnet.entry_point)))
 
 
-async def bundler_receipt(
-    devnet: Devnet, user_op_hash: Hash32, op: UserOperation | None = None
-) -> dict[str, Any]:
-    """Wait for the bundler's receipt; an operation that is given is sent again, as the worker would."""
+async def bundler_receipt(devnet: Devnet, user_op_hash: Hash32, op: UserOperation) -> dict[str, Any]:
+    """Wait for the bundler's receipt of an operation, which is sent again, as the worker would."""
     looks = itertools.count(1)
     deadline = time.monotonic() + HAPPENS_WITHIN_S
     while True:
@@ -118,7 +116,7 @@ async def bundler_receipt(
             return dict(receipt)
         if time.monotonic() > deadline:
             raise AssertionError(f"no receipt of {user_op_hash}: {await _standing(devnet, user_op_hash)}")
-        if op is not None and not next(looks) % LOOKS_PER_SEND:
+        if not next(looks) % LOOKS_PER_SEND:
             with contextlib.suppress(ChainCallError):
                 await send_to_bundler(devnet, op)
         await asyncio.sleep(POLL_S)

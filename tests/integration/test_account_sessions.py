@@ -68,9 +68,8 @@ async def test_lanes_count_apart_and_share_a_bundle(devnet: Devnet, kind: Accoun
 @every_kind
 async def test_the_bundler_includes_a_payment(devnet: Devnet, kind: AccountKind) -> None:
     scene = await a_payer(devnet, kind)
-    receipt = await bundler_receipt(
-        devnet, await send_to_bundler(devnet, await scene.op([scene.transfer(3)]))
-    )
+    op = await scene.op([scene.transfer(3)])
+    receipt = await bundler_receipt(devnet, await send_to_bundler(devnet, op), op)
     assert receipt["success"] is True
     assert await left(scene) == 997
 

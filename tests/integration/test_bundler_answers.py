@@ -9,7 +9,7 @@ import pytest
 
 from agent.adapters.bundler_rpc import BundlerRpc
 from agent.adapters.json_rpc import JsonRpc
-from agent.devnet import chain, rpc
+from agent.devnet import rpc
 from agent.devnet.accounts import send_as_owner
 from agent.devnet.devnet import Devnet
 from agent.domain.call import Call
@@ -38,13 +38,14 @@ from agent.smart_sessions.addresses import SMART_SESSION
 from agent.smart_sessions.encoding import remove_session_call
 from agent.smart_sessions.signature import use_signature
 from tests.builders import a_journaled_operation
-from tests.devnet import HAPPENS_WITHIN_S, a_key, send_to_bundler
+from tests.bundling import bundling_stopped
+from tests.devnet import HAPPENS_WITHIN_S, POLL_S, a_key, bundler_receipt, send_to_bundler
 from tests.integration.policies import spending, sudo, transfers
 from tests.integration.scenes import PAYEE, Scene, a_scene, operation_hash
 
 pytestmark = pytest.mark.devnet
 JOB = Stop(Scope.JOB)
-ATTEMPTS = 20
+ON_ITS_WAY = ("queued", "not_submitted", "submitted")
 Made = Callable[[Scene], Awaitable[UserOperation]]
 
 
@@ -64,7 +65,7 @@ async def refused(devnet: Devnet, operation: JournaledOperation, path: str = "")
     async with alto(devnet, path) as bundler:
         answer = await bundler.send(operation)
     assert isinstance(answer, RejectedAnswer), answer
-    return meaning_of(told(answer), Phase.SEND)
+    return _meant(answer)
 
 
 def told(answer: RejectedAnswer) -> BundlerAnswer:
@@ -78,14 +79,15 @@ async def a_transfer(scene: Scene) -> UserOperation:
 async def at_a_used_nonce(scene: Scene) -> UserOperation:
     op = await a_transfer(scene)
     user_op_hash = await send_to_bundler(scene.devnet, op)
-    status = {"status": "not_submitted"}
+    await bundler_receipt(scene.devnet, user_op_hash, op)
+    # As long as the bundler does not know that it is included, it has it already.
+    method = "pimlico_getUserOperationStatus"
     async with asyncio.timeout(HAPPENS_WITHIN_S):
-        while status["status"] != "included":
-            await chain.mine(scene.devnet)
-            status = await rpc.call(
-                scene.devnet.bundler_url, "pimlico_getUserOperationStatus", str(user_op_hash)
-            )
-    return op
+        while True:
+            found = await rpc.call(scene.devnet.bundler_url, method, str(user_op_hash))
+            if found["status"] not in ON_ITS_WAY:
+                return op
+            await asyncio.sleep(POLL_S)
 
 
 async def behind_a_gap(scene: Scene) -> UserOperation:
@@ -156,25 +158,22 @@ async def test_a_refused_operation(devnet: Devnet, made: Made, action: Action, c
 
 async def test_replacements_and_repetitions_of_what_is_on_its_way(devnet: Devnet) -> None:
     scene = await a_scene(devnet, [transfers(devnet, sudo())])
-    seen: dict[str, Action] = {}
-    # A block may take the operations away between two requests: then once more, at the next nonces.
-    for lane in range(ATTEMPTS):
-        if {"already_known", "replacement_underpriced"} <= seen.keys():
-            break
-        first = await scene.op([scene.transfer(1)], lane=lane)
-        second = scene.signed(replace(first, nonce=first.nonce + 1))
-        cheap = scene.signed(replace(second, max_fee_per_gas=Wei(second.max_fee_per_gas * 109 // 100)))
-        async with alto(devnet) as bundler:
-            sent = [journaled(devnet, op) for op in (first, second, cheap, first)]
-            answers = [await bundler.send(operation) for operation in sent]
-        for answer in answers:
-            if isinstance(answer, RejectedAnswer):
-                meaning = meaning_of(told(answer), Phase.SEND)
-                seen[meaning.code] = meaning.action
+    first = await scene.op([scene.transfer(1)])
+    second = scene.signed(replace(first, nonce=first.nonce + 1))
+    cheap = scene.signed(replace(second, max_fee_per_gas=Wei(second.max_fee_per_gas * 109 // 100)))
 
-    assert seen["already_known"] == RetryAfter(30)
-    assert seen["replacement_underpriced"] == Raise()
-    assert seen.keys() <= {"already_known", "replacement_underpriced", "aa25"}
+    async with bundling_stopped(devnet), alto(devnet) as bundler:
+        sent = [journaled(devnet, op) for op in (first, second, cheap, first)]
+        answers = [await bundler.send(operation) for operation in sent]
+
+    refusals = [answer for answer in answers if isinstance(answer, RejectedAnswer)]
+    assert answers[:2] == [Accepted(operation.user_op_hash) for operation in sent[:2]]
+    seen = [(meaning.code, meaning.action) for meaning in (_meant(answer) for answer in refusals)]
+    assert seen == [("replacement_underpriced", Raise()), ("already_known", RetryAfter(30))]
+
+
+def _meant(answer: RejectedAnswer) -> Meaning:
+    return meaning_of(told(answer), Phase.SEND)
 
 
 async def test_a_fee_below_the_floor_names_the_floor(devnet: Devnet) -> None:

@@ -140,7 +140,8 @@ async def test_a_manipulated_spot_price_fires_no_stop_that_looks_elsewhere(watch
     assert verdicts["agreed"].code == "prices_disagree"
     twap = await watched.price(watched.source(**watched.twap()))
     assert isinstance(twap, Fraction)
-    assert 1985 < twap < 1999
+    # The longer a slow machine takes, the lower; after four minutes at the other price it would fire.
+    assert 1900 < twap < 1999
 
 
 async def test_a_flapping_feed_fires_once_per_crossing(watched: Watched) -> None:

@@ -40,7 +40,7 @@ async def test_the_second_of_a_shape_is_not_estimated_and_lands(
     async with paying(operator) as world:
         one = await world.taken("one")
         assert await world.included(operator, one)
-        two = await world.pay("two")
+        two = await world.taken("two")
         assert await world.included(operator, two)
 
         assert estimates == {operator.account.address: 1}

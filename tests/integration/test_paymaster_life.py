@@ -152,8 +152,9 @@ async def test_a_paymaster_that_refuses_higher_fees_leaves_the_payment_on_its_wa
             first.bend = refusing
             again = await work.look(run, LogScan())
             told = [entry.data for entry in await journal.entries(run.id) if entry.event == Event.SEND]
+            (signed,) = await journal.operations(run.id)
         # The bundler still has the bytes that were sponsored, and they pay.
-        assert (await bundler_receipt(devnet, run.user_op_hash))["success"]
+        assert (await bundler_receipt(devnet, signed.user_op_hash, signed.operation))["success"]
     assert (again.state, again.user_op_hash) == (State.SENT, run.user_op_hash)
     assert len(told) == 2
     assert "paymaster_refused" in told[-1]

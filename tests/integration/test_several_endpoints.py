@@ -99,11 +99,12 @@ def with_an_early_end(asked: Asked, told: Answer) -> Answer:
     return {**told, "result": f"0x{AN_END << 160 | authorizer:064x}"}
 
 
-def ten_blocks_late(asked: Asked, told: Answer) -> Answer:
+def far_behind(asked: Asked, told: Answer) -> Answer:
+    """Say that the head is one of a minute ago: no machine is so slow that it was not seen by then."""
     if asked["method"] != "eth_getBlockByNumber" or asked["params"][0] != "latest":
         return told
     header = told["result"]
-    return {**told, "result": {**header, "number": hex(int(header["number"], 16) - 10)}}
+    return {**told, "result": {**header, "number": hex(max(0, int(header["number"], 16) - 600))}}
 
 
 async def test_the_second_bundler_takes_the_same_bytes_when_the_first_swallows_them(
@@ -122,7 +123,9 @@ async def test_the_second_bundler_takes_the_same_bytes_when_the_first_swallows_t
 
     lost, taken = (one.params_of("eth_sendUserOperation") for one in (first, second))
     assert lost
-    assert taken == [lost[0]]
+    # Once, or more often where it was slow to include them.
+    assert taken
+    assert all(one == lost[0] for one in taken)
     assert signed.user_op_hash == paid.user_op_hash
     assert await token_balance(devnet, devnet.usdc, PAYEE) - before == ONE_USDC
 
@@ -217,7 +220,7 @@ async def test_nothing_is_decided_while_a_node_that_must_agree_is_behind(
         operator = await an_operator_with(devnet, tmp_path, rpc=[devnet.rpc_url, late.url])
         async with paying(operator) as worker:
             await worker.world.chains[CHAIN_ID].agreed.block("latest")
-            late.lie = ten_blocks_late
+            late.lie = far_behind
             waits = await worker.pay("rent")
 
     assert (waits.state, waits.code) == (State.DUE, "chain_unavailable")
@@ -251,7 +254,7 @@ async def test_the_doctor_looks_at_every_endpoint_and_at_what_the_nodes_agree_on
             assert levels(await examine_nodes("chain", here)) == ["ok", "ok", "warn", "ok"]
             assert levels(await examine_bundlers("chain", here)) == ["warn", "ok"]
 
-            second.lie = ten_blocks_late
+            second.lie = far_behind
             found = await examine_nodes("chain", here)
 
     assert levels(found) == ["ok", "warn", "warn", "fail"]

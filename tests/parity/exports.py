@@ -104,6 +104,7 @@ def unloadable() -> set[str]:
 @cache
 def live_types() -> dict[str, list[str]]:
     """Return the types that each SDK declares for its sessions and its root exports."""
+    install()
     return {module: _types(file) for module, file in TYPE_FILES.items()}
 
 

@@ -69,8 +69,13 @@ def install() -> Path:
             command = [str(node.npm), "install", "--no-save", "--loglevel=error"]
             subprocess.run(command, cwd=target, env=node.environment(), stdout=subprocess.DEVNULL, check=True)
             stamp.write_text(wanted)
-        # Node looks for packages beside the script.
-        shutil.copyfile(SOURCE / SCRIPT, target / SCRIPT)
+        # Node looks for packages beside the script. Another process may be reading it.
+        if (
+            not (target / SCRIPT).is_file()
+            or (target / SCRIPT).read_bytes() != (SOURCE / SCRIPT).read_bytes()
+        ):
+            shutil.copyfile(SOURCE / SCRIPT, target / f"{SCRIPT}.new")
+            (target / f"{SCRIPT}.new").replace(target / SCRIPT)
     return target
 
 
