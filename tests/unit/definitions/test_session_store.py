@@ -1,9 +1,9 @@
 """Changing a session's file: whole or not at all, and no byte more than asked for."""
 
-import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +13,13 @@ from tests.unit.definitions.files import a_session
 
 AT = 1_790_000_000
 TEXT = session_file(a_session())
+KILLED = """\
+import os, pathlib, signal, sys
+from agent.definitions.session_store import create_session_file
+# It dies where the content would become safe.
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+create_session_file(pathlib.Path(sys.argv[1]), sys.stdin.read())
+"""
 
 
 def a_file(folder: Path, content: bytes) -> Path:
@@ -60,17 +67,9 @@ def test_new_file_is_put_over_no_other(tmp_path: Path) -> None:
 
 def test_new_file_is_whole_or_not_there_when_its_writer_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "sessions" / "alice.yaml"
-    child = os.fork()
-    if child == 0:
-        os.fsync = _killed  # type: ignore[assignment]  # dies where the content would become safe
-        create_session_file(path, TEXT)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL
+    # A process of its own: a fork of this one could wait for a lock that a thread of this one holds.
+    writer = subprocess.run([sys.executable, "-c", KILLED, path], input=TEXT, text=True, check=False)
+    assert writer.returncode == -signal.SIGKILL
     assert not path.exists()
     create_session_file(path, TEXT)
     assert path.read_text() == TEXT
-
-
-def _killed(_: Any) -> None:  # noqa: ANN401  # a descriptor
-    os.kill(os.getpid(), signal.SIGKILL)
