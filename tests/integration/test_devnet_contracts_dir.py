@@ -1,5 +1,6 @@
 """The folder of `--contracts`: what replaces a stand-in and what is refused."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -72,6 +73,7 @@ async def test_contracts_and_a_fork_exclude_each_other(tmp_path: Path) -> None:
 
 
 async def test_an_artifact_of_the_folder_runs_in_place_of_the_stand_in(tmp_path: Path) -> None:
+    await asyncio.to_thread(set_up)
     folder = a_folder(tmp_path, SudoPolicy={"deployedBytecode": "0x" + ANSWERS_42})
     async with running_devnet(DevnetOptions(block_time_s=0, contracts_dir=folder)) as devnet:
         answer = await read(devnet.rpc_url, devnet.contracts["SudoPolicy"], b"")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +16,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from agent.devnet import rpc
+from agent.devnet.defi.morpho_build import morpho_contracts
 from agent.devnet.devnet import Devnet, running_devnet
 from agent.devnet.errors import DevnetError
 from agent.devnet.options import DevnetOptions
 from agent.devnet.paths import build_dir
+from agent.devnet.processes import held_port
+from agent.devnet.setup import set_up
 from tests.devnet import a_nexus_account
 
 LOOPBACK = "0100007F"
@@ -51,6 +55,8 @@ def command(*words: str) -> list[str]:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A cache folder of its own that borrows what is installed, so that other chains are not touched."""
+    # Another process may be installing it right now, and the lock against that is in the shared folder.
+    set_up()
     home = tmp_path / "build" / "devnet"
     home.mkdir(parents=True)
     for name in ("npm", "artifacts"):
@@ -128,6 +134,8 @@ async def test_down_ends_what_up_started(environment: dict[str, str]) -> None:
 
 
 async def test_the_market_is_listed_where_it_was_asked_for(environment: dict[str, str]) -> None:
+    # As the fixture does with the rest.
+    await asyncio.to_thread(morpho_contracts)
     with started(environment, "--with-market") as (process, document):
         addresses = document["market"].values()
         asked = [rpc.Request("eth_getCode", (text, "latest")) for text in addresses if len(text) == 42]
@@ -160,11 +168,9 @@ async def test_a_detached_chain_runs_until_down(environment: dict[str, str]) -> 
     assert not is_listening(document)
 
 
-async def test_up_takes_the_ports_it_is_given_and_shows_them(
-    environment: dict[str, str], unused_tcp_port: int
-) -> None:
-    with started(environment, "--port", str(unused_tcp_port)) as (_, document):
-        assert document["rpc_url"] == f"http://127.0.0.1:{unused_tcp_port}"
+async def test_up_takes_the_ports_it_is_given_and_shows_them(environment: dict[str, str]) -> None:
+    with held_port() as port, started(environment, "--port", str(port)) as (_, document):
+        assert document["rpc_url"] == f"http://127.0.0.1:{port}"
         assert document["chain_id"] == 31337
         assert len(document["funded_keys"]) == 4
         assert document["contracts"]["SmartSession"] == "0x00000000008bDABA73cD9815d79069c247Eb4bDA"
@@ -177,11 +183,15 @@ async def test_a_taken_port_is_refused(devnet: Devnet) -> None:
             pass
 
 
-async def test_a_fork_uses_the_contracts_that_are_deployed(devnet: Devnet) -> None:
-    account = await a_nexus_account(devnet)
-    async with running_devnet(DevnetOptions(fork_url=devnet.rpc_url, block_time_s=0)) as fork:
-        assert fork.contracts == devnet.contracts
-        assert (await a_nexus_account(fork, owner_key=account.owner_key)).address == account.address
+async def test_a_fork_uses_the_contracts_that_are_deployed() -> None:
+    await asyncio.to_thread(set_up)
+    # One that makes no blocks by itself: a node keeps the states of so many blocks, and a fork reads its own.
+    quiet = DevnetOptions(block_time_s=0)
+    async with running_devnet(quiet) as forked:
+        account = await a_nexus_account(forked)
+        async with running_devnet(replace(quiet, fork_url=forked.rpc_url)) as fork:
+            assert fork.contracts == forked.contracts
+            assert (await a_nexus_account(fork, owner_key=account.owner_key)).address == account.address
 
 
 async def test_a_wrong_contracts_folder_is_a_configuration_error(

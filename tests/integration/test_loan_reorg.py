@@ -1,6 +1,7 @@
 """A reorg takes back the revert of a loan's action that was tried again before it was final."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -41,6 +42,8 @@ FINAL_AFTER = 64
 """Blocks: the reorg here is within finality."""
 LATE_FINALITY = f"    finality: {{depth: {FINAL_AFTER}}}\n"
 LOOK_S, STEP_S, DAY_S = 0.2, 5, 86_400
+FEW = 40
+"""Blocks: enough for the worker to try again, and less than it takes to be final, however slow it is."""
 DAY_CAP = 3_500 * USDC
 """Room for one whole action, and for a part of another."""
 
@@ -89,7 +92,7 @@ async def test_the_old_bytes_fill_the_gap_that_a_reorg_left_and_both_are_counted
         untouched = await chain.block_number(devnet)
         await set_paused(devnet, market.aave, market.usdc, is_paused=True)
         await bundling.go_on()
-        await _until(devnet, lambda: _is(tmp_path, State.INCLUDED_FAIL), blocks=False)
+        await _until(devnet, lambda: _is(tmp_path, State.INCLUDED_FAIL), blocks=0)
         await bundling.stop()
         await set_paused(devnet, market.aave, market.usdc, is_paused=False)
         failed = await _run(tmp_path)
@@ -97,7 +100,7 @@ async def test_the_old_bytes_fill_the_gap_that_a_reorg_left_and_both_are_counted
         assert await chain.block_number(devnet) < failed.inclusion.block_number + CONFIRMATIONS
         assert not _sequences(sent) - {0}
 
-        await _until(devnet, lambda: _was_sent(sent, 1))
+        await _until(devnet, lambda: _was_sent(sent, 1), blocks=FEW)
         assert await chain.block_number(devnet) < failed.inclusion.block_number + FINAL_AFTER
         first, second = (await books(tmp_path)).operations["loan"]
         assert (first.nonce.sequence, second.nonce.sequence) == (0, 1)
@@ -165,11 +168,14 @@ async def _worker(folder: Path) -> AsyncIterator[list[JournaledOperation]]:
         await running
 
 
-async def _until(devnet: Devnet, happened: Callable[[], Awaitable[bool]], *, blocks: bool = True) -> None:
-    """Wait for something, over a block and some seconds of chain time at a look."""
+async def _until(
+    devnet: Devnet, happened: Callable[[], Awaitable[bool]], *, blocks: int | None = None
+) -> None:
+    """Wait for something, over a block and some seconds of chain time at a look, so many at the most."""
+    made = itertools.count()
     async with asyncio.timeout(HAPPENS_WITHIN_S):
         while not await happened():
-            if blocks:
+            if blocks is None or next(made) < blocks:
                 await chain.increase_time(devnet, STEP_S)
             await asyncio.sleep(LOOK_S)
 

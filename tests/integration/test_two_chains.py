@@ -14,7 +14,7 @@ from agent.devnet.anvil import anvil_binary
 from agent.devnet.devnet import Devnet
 from agent.devnet.errors import DevnetError
 from agent.devnet.paths import devnet_dir
-from agent.devnet.processes import free_port, running_program
+from agent.devnet.processes import held_port, running_program
 from agent.domain.units import ChainId
 from agent.smart_sessions.digest import Mode
 from agent.smart_sessions.signature import enable_signature
@@ -32,28 +32,22 @@ READY_S = 120.0
 @asynccontextmanager
 async def another_chain(devnet: Devnet, folder: Path) -> AsyncIterator[Devnet]:
     """Run a second chain with everything that the first one has, under another chain id."""
-    port = free_port(None)
-    url = f"http://127.0.0.1:{port}"
-    options = [
-        "--port",
-        str(port),
-        "--chain-id",
-        str(ELSEWHERE),
-        "--fork-url",
-        devnet.rpc_url,
-        "--quiet",
-        "--disable-code-size-limit",
-    ]
-    with running_program("anvil", [anvil_binary(devnet_dir()), *options], folder / "anvil.log") as program:
+    with held_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        options = ["--port", str(port), "--chain-id", str(ELSEWHERE), "--fork-url", devnet.rpc_url]
+        options += ["--quiet", "--disable-code-size-limit"]
+        with running_program(
+            "anvil", [anvil_binary(devnet_dir()), *options], folder / "anvil.log"
+        ) as program:
 
-        async def answers() -> bool:
-            try:
-                return int(await rpc.call(url, "eth_chainId"), 16) == ELSEWHERE
-            except DevnetError:
-                return False
+            async def answers() -> bool:
+                try:
+                    return int(await rpc.call(url, "eth_chainId"), 16) == ELSEWHERE
+                except DevnetError:
+                    return False
 
-        await program.until_ready(answers, READY_S)
-        yield replace(devnet, rpc_url=url, chain_id=ELSEWHERE)
+            await program.until_ready(answers, READY_S)
+            yield replace(devnet, rpc_url=url, chain_id=ELSEWHERE)
 
 
 def add_session(operator: Operator, there: Devnet) -> None:
