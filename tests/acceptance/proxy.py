@@ -121,7 +121,8 @@ class FaultProxy:
 
     async def _passed_on(self, asked: Asked) -> bytes:
         if self._client is None:
-            self._client = aiohttp.ClientSession()
+            # A connection each: the other side may close one that was idle just when it is wanted again.
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
         async with self._client.post(self.target, json=asked) as answer:
             said = await answer.read()
         self._first.setdefault(_question(asked), said)

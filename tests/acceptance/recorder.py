@@ -50,7 +50,8 @@ class Recorder:
 async def recording(bundler_url: str) -> AsyncIterator[Recorder]:
     """Stand before a bundler until the block ends."""
     recorder, over = Recorder(), asyncio.Event()
-    async with aiohttp.ClientSession() as behind:
+    # A connection each: the bundler may close one that was idle just when it is wanted again.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as behind:
 
         async def take(request: web.Request) -> web.Response:
             asked = await request.json()
