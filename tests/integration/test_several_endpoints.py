@@ -197,7 +197,9 @@ async def test_a_node_without_the_log_neither_loses_nor_repeats_a_payment(
             liar.lie = None
             await followed_to(worker, State.FINAL_OK)
 
-    assert len(bundler.params_of("eth_sendUserOperation")) == 1
+    first, *again = bundler.params_of("eth_sendUserOperation")
+    # What is slow to be included is sent again, to the byte.
+    assert all(one == first for one in again)
 
 
 async def test_a_payment_that_a_wide_log_range_leaves_out_is_found_and_not_foreign(
