@@ -16,7 +16,7 @@ from tests.devnet import STARTS_BEFORE_NOW_S
 pytestmark = [pytest.mark.devnet, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 SEED = 7
 BLOCK_TIME_S = 0.3
-"""Slower than elsewhere: a busy worker has to see a payment before a reorg cannot reach its block any more."""
+"""Slower than elsewhere: a busy worker has to see a payment while a reorg can still reach its block."""
 OPTIONS = DevnetOptions(BLOCK_TIME_S, starts_before_now_s=STARTS_BEFORE_NOW_S)
 REORGS_A_DAY = 10
 
