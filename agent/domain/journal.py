@@ -44,7 +44,7 @@ class Change:
     inclusion: Inclusion | None = None
     """Given with SEE_OK and SEE_FAIL; cleared by REORG; replaced (delivery) by SETTLE and FINALIZE."""
     lane_next: int | None = None
-    """A person's or the chain's word on the lane's next sequence (RESOLVE_*, SEE_FOREIGN)."""
+    """A person's or the chain's word on the lane's next sequence; one that is further already stays so."""
     permission_id: Hash32 | None = None
     """The session a step towards the network is for; None where it may be any of the job's."""
     cancels: bool = False

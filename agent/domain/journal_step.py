@@ -80,9 +80,10 @@ def holds_lane(occurrence: Occurrence) -> bool:
 
 
 def next_sequence(before: Occurrence, change: Change, current: int) -> int:
-    """Return the lane's next sequence after `change`."""
+    """Return the lane's next sequence after `change`, never less than the current one."""
     if change.lane_next is not None:
-        return change.lane_next
+        # Read before the change: meanwhile another run of the lane may have used more of it.
+        return max(current, change.lane_next)
     if change.event in CONSUMES and before.nonce is not None:
         return max(current, before.nonce.sequence + 1)
     return current

@@ -141,7 +141,7 @@ class Stories(RuleBasedStateMachine):
                 shown, success=event is Event.SEE_OK, block=data.draw(st.integers(59, 61))
             )
         if event in (Event.RESOLVE_PAID, Event.SEE_FOREIGN):
-            parts["lane_next"] = data.draw(st.sampled_from([None, 3, 2**64 - 1]))
+            parts["lane_next"] = data.draw(st.sampled_from([None, 0, 3, 2**64 - 1]))
         return Change(row.id, row.version, event, self.now, **parts)
 
     def tell(self, ask: Ask) -> None:

@@ -204,6 +204,19 @@ class TestTheLane:
         assert row.state == State.FINAL_OK
         assert (await journal.job("rent")).next_sequence == 2**64 - 1
 
+    @pytest.mark.parametrize("word", [0, 1])
+    async def test_a_word_from_before_the_lane_moved_does_not_move_it_back(
+        self, journal: Journal, word: int
+    ) -> None:
+        (held,) = await claimed(journal)
+        held = await tell(journal, held, Event.HOLD)
+        (second,) = await journal.claim_due(Timestamp(NOW + DAY_S), 10, daily)
+        second = await sent(journal, await tell(journal, second, Event.CLAIM))
+        await tell(journal, await included(journal, second), Event.FINALIZE)
+        await tell(journal, held, Event.RESOLVE_UNPAID, lane_next=word)
+        assert (await journal.job("rent")).next_sequence == 1
+        await journal.verify()
+
     async def test_what_a_deep_reorg_undid_holds_the_lane(self, journal: Journal) -> None:
         (row,) = await claimed(journal)
         row = await tell(journal, await included(journal, await sent(journal, row)), Event.FINALIZE)

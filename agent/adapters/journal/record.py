@@ -249,7 +249,7 @@ def _write(
     image: Image, before: Occurrence, effects: _Effects, change: Change, proof: dict[str, str]
 ) -> Occurrence:
     after = effects.after
-    data = _data(after, change) | proof
+    data = _data(after, change) | _lane(image, before, effects, change) | proof
     if effects.failed_uses:
         data["failed_uses"] = {use.limit_key: str(use.amount) for use in effects.failed_uses}
     if effects.kept:
@@ -275,6 +275,13 @@ def _write_limits(image: Image, occurrence_id: int, effects: _Effects) -> None:
         image.put_spent(key, amount)
 
 
+def _lane(image: Image, before: Occurrence, effects: _Effects, change: Change) -> dict[str, str]:
+    """Return where a word on the lane leaves it, maybe further than it: the row is held to that."""
+    if change.lane_next is None:
+        return {}
+    return {"lane_next": str((effects.job or image.job(before.job_id)).next_sequence)}
+
+
 def _data(after: Occurrence, change: Change) -> dict[str, Any]:
     nonce, held, inclusion = change.nonce, change.reservations, change.inclusion
     parts = {
@@ -286,7 +293,6 @@ def _data(after: Occurrence, change: Change) -> dict[str, Any]:
         "nonce": None if nonce is None else {"key": hex(nonce.key), "sequence": str(nonce.sequence)},
         "reservations": None if held is None else {one.limit_key: str(one.amount) for one in held},
         "inclusion": None if inclusion is None else inclusion_form(inclusion),
-        "lane_next": None if change.lane_next is None else str(change.lane_next),
         "facts": change.facts or None,
     }
     return {name: value for name, value in parts.items() if value is not None}
