@@ -278,14 +278,22 @@ async def _act(look: _Look, flight: Flight, verdict: Verdict, evidence: Evidence
     due = await _with_fee(look, flight, due)
     if due.event is Event.SEE_FOREIGN:
         await doubted(services.journal, flight.occurrence, now)
+    change = await _change(services, flight, due, now)
+    if _is_held_so(flight.occurrence, change):
+        return None
     occurrence = await _released(services, flight.occurrence, now)
-    return await services.journal.record(await _change(services, flight, occurrence, due, now))
+    return await services.journal.record(replace(change, version=occurrence.version))
 
 
-async def _change(
-    services: Services, flight: Flight, occurrence: Occurrence, due: Happened, now: Timestamp
-) -> Change:
+def _is_held_so(occurrence: Occurrence, change: Change) -> bool:
+    """Say whether the run waits for a person with the very words of a hold that is due anew."""
+    is_held = occurrence.state is State.HELD and change.event is Event.HOLD
+    return is_held and (occurrence.code, occurrence.reason) == (change.code, change.reason)
+
+
+async def _change(services: Services, flight: Flight, due: Happened, now: Timestamp) -> Change:
     """Return the change that is due, with what an earlier attempt did after all."""
+    occurrence = flight.occurrence
     change = change_of(occurrence, due.event, now, code=due.code, reason=due.reason, inclusion=due.inclusion)
     if due.event not in IMPLIES_EARLIER or flight.job is None:
         return change
