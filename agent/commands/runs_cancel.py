@@ -2,10 +2,10 @@
 
 from agent.commands.runs_resolve import NotResolvable
 from agent.domain.journal import Change
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
-from agent.pipeline.ladder import CANCEL_ASKED
 from agent.ports import Journal
 
 CODE = "cancelled_by_person"
@@ -22,9 +22,8 @@ async def cancel_run(journal: Journal, occurrence_id: int, at: Timestamp, *, rea
     occurrence = await journal.occurrence(occurrence_id)
     if occurrence.state in (State.DUE, State.CLAIMED):
         return await journal.record(_change(occurrence, Event.SKIP, at, CODE, reason))
-    if occurrence.state is State.HELD and occurrence.held_from is State.SENT:
-        occurrence = await journal.record(_change(occurrence, Event.RELEASE, at, "released", reason))
-    if occurrence.state is not State.SENT:
+    # A hold gives way in the record of the request itself: cut off, nothing was let go.
+    if State.SENT not in (occurrence.state, occurrence.held_from):
         raise NotResolvable(_why_not(occurrence))
     return await journal.record(_change(occurrence, Event.ASK_CANCEL, at, CANCEL_ASKED, reason))
 

@@ -34,6 +34,13 @@ _SETTLED_IN = TERMINAL | {State.FINAL_FAIL, State.FOREIGN}
 _GOES_ON = frozenset({Event.CLAIM, Event.PLAN, Event.RELEASE, Event.SEE_OK})
 """Events that make the last reason history."""
 
+CANCEL_ASKED = "cancel_asked"
+"""Code of a run that somebody wants cancelled."""
+
+_UNDER_REQUEST = frozenset({Event.SEE_OK, Event.SEE_FAIL, Event.REORG, Event.VOID})
+"""Events after which a request to cancel still counts: a reorg may undo what was seen, and what failed or is
+void would be tried again."""
+
 
 def step(before: Occurrence, change: Change, signed: Hash32 | None = None) -> Occurrence:
     """Return the occurrence after it; raise StaleRecord, IllegalTransition, Bug when a part is missing.
@@ -45,6 +52,7 @@ def step(before: Occurrence, change: Change, signed: Hash32 | None = None) -> Oc
     event = change.event
     state = next_state(before.state, event, before.held_from)
     _check_parts(before, change)
+    code, reason = _said(before, change)
     # dataclasses.replace looks every field up by name: it would be a tenth of an append.
     return Occurrence(
         before.id,
@@ -58,8 +66,8 @@ def step(before: Occurrence, change: Change, signed: Hash32 | None = None) -> Oc
         before.chain_id,
         before.account,
         _held_from(before, event),
-        _kept(change.code, before.code, event),
-        _kept(change.reason, before.reason, event),
+        code,
+        reason,
         before.not_before if change.not_before is None else change.not_before,
         _nonce(before, change),
         signed or (None if event is Event.RETRY else before.user_op_hash),
@@ -148,6 +156,14 @@ def _attempt(before: Occurrence, event: Event) -> int:
 
 def _held_from(before: Occurrence, event: Event) -> State | None:
     return before.state if event in (Event.HOLD, Event.DEEP_REORG) else None
+
+
+def _said(before: Occurrence, change: Change) -> tuple[str, str]:
+    """Return the code and the reason after it."""
+    if before.code == CANCEL_ASKED and change.event in _UNDER_REQUEST:
+        return before.code, before.reason
+    event = change.event
+    return _kept(change.code, before.code, event), _kept(change.reason, before.reason, event)
 
 
 def _kept(new: str, old: str, event: Event) -> str:

@@ -103,7 +103,7 @@ TABLE: tuple[Transition, ...] = (
     *_rows((S.SENT,), E.SEND, S.SENT, "same bytes again"),
     *_rows((S.SENT,), E.ANSWER, S.SENT, "accepted, known, refused or silent: it may still land"),
     *_rows((S.SENT,), E.RAISE, S.SENT, "new bytes on the same nonce, journaled first"),
-    *_rows((S.SENT,), E.ASK_CANCEL, S.SENT, "a person asked for a cancel, reason kept"),
+    *_rows((S.SENT, S.HELD), E.ASK_CANCEL, S.SENT, "a person asked for a cancel; held: only from SENT"),
     *_rows((S.SIGNED, S.SENT), E.SEE_OK, S.INCLUDED_OK, "our own logs show one of our hashes"),
     *_rows((S.SIGNED, S.SENT), E.SEE_FAIL, S.INCLUDED_FAIL, "our own logs show one of our hashes"),
     *_rows((S.SIGNED, S.SENT), E.SEE_FOREIGN, S.FOREIGN, "sequence used at finality by no hash of ours"),
@@ -130,13 +130,14 @@ _BY_KEY = {(row.state, row.event): row.to for row in TABLE}
 def next_state(state: State, event: Event, held_from: State | None = None) -> State:
     """Return where `event` leads; raise IllegalTransition when the table has no such row.
 
-    SETTLE sets a flag and changes no state. RELEASE goes back to `held_from`.
+    SETTLE sets a flag and changes no state. RELEASE goes back to `held_from`, and of what is HELD a cancel is
+    asked for only where that is SENT.
     """
     if event is Event.SETTLE:
         return state
     if event is Event.RELEASE and state is State.HELD and held_from is not None:
         return held_from
     to = _BY_KEY.get((state, event))
-    if to is None:
+    if to is None or (event is Event.ASK_CANCEL and state is State.HELD and held_from is not State.SENT):
         raise IllegalTransition(state, event)
     return to

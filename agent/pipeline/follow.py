@@ -8,12 +8,14 @@ from functools import partial
 from agent.domain.call import Call
 from agent.domain.errors import JobPaused
 from agent.domain.journal import Change
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Inclusion, Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.states import Event, State
 from agent.domain.units import Address, Hash32, Timestamp, Wei
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.calldata import nonce_call
+from agent.pipeline.cancel import NoCancel
 from agent.pipeline.change import change_of
 from agent.pipeline.confirm import (
     CONFIRMATIONS,
@@ -30,7 +32,6 @@ from agent.pipeline.delivery import with_delivery
 from agent.pipeline.doubt import doubted
 from agent.pipeline.earlier import counted, earlier_of, found
 from agent.pipeline.go_on import OutOfSight, go_on
-from agent.pipeline.ladder import CANCEL_ASKED
 from agent.pipeline.lane_repair import filled
 from agent.pipeline.outcome import with_outcome
 from agent.pipeline.receipt import Receipts, inclusions
@@ -382,5 +383,8 @@ def _is_cancelled(flight: Flight) -> bool:
 async def _released(services: Services, occurrence: Occurrence, now: Timestamp) -> Occurrence:
     if occurrence.state is not State.HELD:
         return occurrence
-    change = change_of(occurrence, Event.RELEASE, now, code="seen_on_chain", reason="the chain decided")
-    return await services.journal.record(change)
+    code, reason = "seen_on_chain", "the chain decided"
+    if occurrence.code == NoCancel.code:
+        # The session allows no cancel, and somebody wanted one all the same.
+        code, reason = CANCEL_ASKED, occurrence.reason
+    return await services.journal.record(change_of(occurrence, Event.RELEASE, now, code=code, reason=reason))

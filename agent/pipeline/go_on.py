@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from agent.domain.errors import JobPaused, Refused, Rejected, StoreUnavailable, Unavailable
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.states import Event, State
@@ -14,7 +15,7 @@ from agent.pipeline.cancel import NoCancel, cancelled
 from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services, scopes_of
 from agent.pipeline.disposition import LATER_S
-from agent.pipeline.ladder import CANCEL_ASKED, Wish, wish
+from agent.pipeline.ladder import Wish, wish
 from agent.pipeline.refusal import NotNow
 from agent.pipeline.replace import GasRefused, raised, terms_of
 from agent.pipeline.replan import PlansRefused, replanned

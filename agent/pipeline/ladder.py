@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from agent.domain.job import FeeCaps, GiveUp
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.operation import Fees, JournaledOperation
 from agent.domain.units import Gas, Timestamp, Wei
 from agent.domain.user_operation import UserOperation
@@ -20,8 +21,6 @@ UINT120_MAX = 2**120 - 1
 FAIR_PRICE_PATIENCE = 5
 """So many times longer an operation may wait whose fees suffice: a bundler that does not bundle it is no
 reason to pay more, until it has been quiet for very long."""
-CANCEL_ASKED = "cancel_asked"
-"""Code of a run that somebody wants cancelled."""
 MORE_GAS_PERCENT = 25
 """At least so much more verification gas has what was refused for too little: an estimate that was too low
 once may be so again."""

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from agent.domain.job import JobDefinition
 from agent.domain.journal import Change
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.schedule import grace_start, next_attempt
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.change import change_of
-from agent.pipeline.ladder import CANCEL_ASKED
 
 REASON_LADDER = "the retry ladder has no attempt left"
 REASON_CANCEL = "it was to be cancelled: nothing was done, and nothing is tried again"

@@ -18,6 +18,7 @@ from agent.domain.errors import AgentError
 from agent.domain.firing import Firing, Seen
 from agent.domain.hold import AccountScope, AllScope, ChainScope, Epoch, Hold, JobScope, Scope, SessionScope
 from agent.domain.journal import Change, Reservation
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Nonce, Occurrence
 from agent.domain.states import Event
 from agent.domain.units import UINT256_MAX, Timestamp
@@ -126,7 +127,7 @@ class Stories(RuleBasedStateMachine):
 
     def a_change(self, row: Occurrence, event: Event, data: st.DataObject) -> Change:
         block = data.draw(st.integers(59, 61))
-        parts: dict[str, Any] = {"code": data.draw(st.sampled_from(["", "why"]))}
+        parts: dict[str, Any] = {"code": data.draw(st.sampled_from(["", "why", CANCEL_ASKED]))}
         if event is Event.PLAN:
             job = self.ask(self.journals[0].job(row.job_id))
             parts["nonce"] = Nonce(job.enrolment.nonce_key, job.next_sequence)

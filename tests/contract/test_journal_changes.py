@@ -11,6 +11,7 @@ from agent.domain.errors import (
     NotFound,
     StaleRecord,
 )
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Nonce
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
@@ -79,6 +80,28 @@ class TestRecording:
         )
         after = await tell(journal, held, Event.RELEASE)
         assert replace(before, version=after.version) == after
+
+    @pytest.mark.parametrize("event", [Event.SEE_OK, Event.SEE_FAIL])
+    async def test_a_request_to_cancel_outlives_what_a_reorg_takes_back(
+        self, journal: Journal, event: Event
+    ) -> None:
+        (row,) = await claimed(journal)
+        row = await tell(journal, await sent(journal, row), Event.ASK_CANCEL, code=CANCEL_ASKED, reason="why")
+        row = await included(journal, row, success=event is Event.SEE_OK)
+        row = await tell(journal, row, Event.REORG, code="reorg", reason="its block left the chain")
+        assert (row.state, row.code, row.reason) == (State.SENT, CANCEL_ASKED, "why")
+        row = await tell(journal, row, Event.VOID, code="expired", reason="too late")
+        assert (row.state, row.code, row.reason) == (State.EXPIRED, CANCEL_ASKED, "why")
+
+    async def test_of_what_is_held_a_cancel_is_asked_for_only_where_it_was_sent(
+        self, journal: Journal
+    ) -> None:
+        rent, gym = await claimed(journal, a_job("gym"), a_job("rent"))
+        held = await tell(journal, await sent(journal, rent), Event.HOLD)
+        assert (await tell(journal, held, Event.ASK_CANCEL)).state is State.SENT
+        with pytest.raises(IllegalTransition):
+            await tell(journal, await tell(journal, gym, Event.HOLD), Event.ASK_CANCEL)
+        await journal.verify()
 
     async def test_only_the_end_of_an_occurrence_is_settled(self, journal: Journal) -> None:
         (row,) = await claimed(journal)

@@ -123,6 +123,7 @@ def _people(lane: Lane, rules: Rules) -> Iterator[Move]:
             continue
         if row.state is State.HELD and not row.aside:
             yield from _decided(lane, rules, occ, Event.RELEASE, None)
+            yield from _decided(lane, rules, occ, Event.ASK_CANCEL, None)
         known = tuple(op for op in lane.ops if op.known and op.occ == occ)
         if not person_may_decide(row, known, lane.used[0]):
             continue

@@ -3,11 +3,11 @@
 from agent.adapters.memory import MemoryJournal
 from agent.commands.kill_cancel import Asked, cancel_in_flight
 from agent.domain.hold import AccountScope, ChainScope, Hold, JobScope, Scope
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.kill import ACKNOWLEDGED, CANCELLING
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import Event, State
 from agent.domain.units import ChainId, Timestamp
-from agent.pipeline.ladder import CANCEL_ASKED
 from tests.builders import ACCOUNT, CHAIN_ID, NOW
 from tests.contract.journals import a_job, claimed, sent, tell
 

@@ -5,9 +5,9 @@ import pytest
 from agent.adapters.memory import MemoryJournal
 from agent.commands.runs_cancel import cancel_run
 from agent.commands.runs_resolve import NotResolvable
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import Event, State
-from agent.pipeline.ladder import CANCEL_ASKED
 from tests.builders import NOW
 from tests.contract.journals import claimed, included, plan, sent, tell
 
@@ -38,13 +38,16 @@ async def test_the_request_for_what_was_sent_stands_in_the_journal() -> None:
     assert (await journal.entries(row.id))[-1].event == Event.ASK_CANCEL
 
 
-async def test_what_was_held_after_its_send_is_let_go_to_be_cancelled() -> None:
+async def test_what_was_held_after_its_send_is_let_go_to_be_cancelled_in_one_record() -> None:
     journal = MemoryJournal()
     row = await tell(journal, await sent(journal, await a_run(journal)), Event.HOLD, code="aa23")
+    before = len(await journal.entries(row.id))
 
     asked = await cancel_run(journal, row.id, NOW, reason=WHY)
 
-    assert (asked.state, asked.code) == (State.SENT, CANCEL_ASKED)
+    assert (asked.state, asked.code, asked.held_from) == (State.SENT, CANCEL_ASKED, None)
+    # Cut off between two, the payment would go out without the hold that was over it.
+    assert [entry.event for entry in (await journal.entries(row.id))[before:]] == [Event.ASK_CANCEL]
 
 
 async def test_what_is_on_chain_or_on_its_way_or_held_before_its_signature_is_not_cancelled() -> None:

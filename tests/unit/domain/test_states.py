@@ -54,6 +54,13 @@ def test_release_goes_back_to_where_it_was_held() -> None:
     assert next_state(State.HELD, Event.RELEASE, State.SENT) is State.SENT
 
 
+def test_a_cancel_is_asked_for_only_of_what_was_held_after_its_send() -> None:
+    assert next_state(State.HELD, Event.ASK_CANCEL, State.SENT) is State.SENT
+    for before in set(State) - {State.SENT}:
+        with pytest.raises(IllegalTransition):
+            next_state(State.HELD, Event.ASK_CANCEL, before)
+
+
 def test_settling_changes_no_state() -> None:
     assert next_state(State.FINAL_OK, Event.SETTLE) is State.FINAL_OK
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain.job import FeeCaps, GiveUp
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.operation import Fees, JournaledOperation
 from agent.domain.units import Gas, Timestamp, Wei
 from agent.domain.user_operation import UserOperation
@@ -14,7 +15,6 @@ from agent.erc4337.bundler_actions import Part, Rebuild
 from agent.erc4337.bundler_errors import meaning_of
 from agent.erc4337.gas import worst_case_cost_wei
 from agent.pipeline.ladder import (
-    CANCEL_ASKED,
     FAIR_PRICE_PATIENCE,
     MOST_REBUILDS,
     MOST_REPLANS,

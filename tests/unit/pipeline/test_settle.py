@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from agent.domain.job import JobDefinition, Place
+from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.schedule import Retry
 from agent.domain.states import Event, State
-from agent.pipeline.ladder import CANCEL_ASKED
 from agent.pipeline.settle import after_the_end
 from tests.builders import ACCOUNT, CHAIN_ID, NOW, a_hash, a_journaled_operation, an_occurrence
 
