@@ -36,7 +36,8 @@ class Gate:
         self._switch = switch
         self._holds: dict[Scope, list[Hold]] = {}
         self._told: dict[Scope, KillOrder] = {}
-        self._inside: set[_Passage] = set()
+        self._inside: dict[_Passage, None] = {}
+        """In the order in which they came."""
 
     def stop(self, order: KillOrder) -> None:
         """Shut the gate for a scope by word of mouth, such as a signal, until `forget`."""
@@ -87,11 +88,11 @@ class Gate:
         self.refuse(names, cancels=cancels)
         task = asyncio.create_task(work())
         passage = _Passage(names, task, cancels)
-        self._inside.add(passage)
+        self._inside[passage] = None
         try:
             return await _result(passage, task)
         finally:
-            self._inside.discard(passage)
+            self._inside.pop(passage, None)
 
     async def drained(self, scope: Scope, grace_s: float = CUT_AFTER_S) -> int:
         """Return when nothing of a stopped scope is inside; what takes longer is cut off and counted."""

@@ -167,6 +167,27 @@ async def test_a_cancel_that_may_pass_is_not_cut_off() -> None:
         await paying
 
 
+async def test_what_is_inside_is_cut_off_in_the_order_in_which_it_came() -> None:
+    gate, cut = Gate(), list[int]()
+
+    async def stays(place: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.append(place)
+
+    tasks = [
+        asyncio.create_task(gate.through(MINE, lambda place=place: stays(place)))  # type: ignore[misc]  # a default holds the place
+        for place in range(200)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gate.stop(an_order(AllScope()))
+    assert await gate.drained(AllScope(), grace_s=0) == 200
+    assert cut == list(range(200))
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_an_error_inside_is_passed_on() -> None:
     async def broken() -> None:
         raise ValueError("no")
