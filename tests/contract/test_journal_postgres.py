@@ -1,5 +1,7 @@
 """What only PostgreSQL can get wrong: durability settings, its lock, a server that goes away."""
 
+import asyncio
+
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -7,12 +9,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from agent.adapters.sql import open_journal
+from agent.adapters.sql.lock import WORKER_LOCK
 from agent.adapters.sql.tables import metadata
 from agent.domain.errors import StoreInUse, StoreRefused, StoreUnavailable
 from tests.builders import NOW
 from tests.contract.journals import a_job
 from tests.postgres import PostgresServer, postgres_server
 
+_TRIES = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_lock%'"
 pytestmark = pytest.mark.postgres
 
 
@@ -45,6 +49,16 @@ async def test_a_second_worker_is_refused_and_a_command_is_not(
     await first.close()
     postgres.until_left(postgres_url)
     await open_journal(postgres_url, exclusive=True).close()
+
+
+async def test_a_worker_waits_for_the_server_to_let_go_of_the_one_before_it(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as dying:
+        dying.execute("SELECT pg_advisory_lock(%s)", (WORKER_LOCK,))
+        opening = asyncio.create_task(asyncio.to_thread(open_journal, postgres_url, exclusive=True))
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            while not other.execute(_TRIES).fetchone():
+                await asyncio.sleep(0)
+    await (await opening).close()
 
 
 async def test_a_lost_connection_is_unavailable_and_the_next_record_goes_through(

@@ -11,13 +11,15 @@ from sqlalchemy import Engine, event
 from agent.domain.errors import StoreInUse, StoreUnavailable
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Cursor
 
 WORKER_LOCK = 0x5E5511
 """PostgreSQL advisory lock of the worker, held by the connection that writes."""
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.02
+SERVER_LOCK_TRIES = 100
+"""A server keeps the lock of a connection that was cut off until it has noticed."""
 
 
 class FileLock:
@@ -90,13 +92,21 @@ def lock_with_connection(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: "Connection", _record: object) -> None:
         with connection.cursor() as cursor:
-            taken = cursor.execute("SELECT pg_try_advisory_lock(%s)", (WORKER_LOCK,)).fetchone() == (True,)
+            taken = _server_locked(cursor)
             owner = None if taken else cursor.execute(_OWNER, (WORKER_LOCK,)).fetchone()
         connection.commit()
         if not taken:
             backend, client = owner or ("unknown", None)
             where = f" from {client}" if client else ""
             raise StoreInUse(f"another worker{where}, database process {backend}, runs on this store")
+
+
+def _server_locked(cursor: "Cursor[tuple[object, ...]]") -> bool:
+    for _ in range(SERVER_LOCK_TRIES):
+        if cursor.execute("SELECT pg_try_advisory_lock(%s)", (WORKER_LOCK,)).fetchone() == (True,):
+            return True
+        time.sleep(LOCK_PAUSE_S)
+    return False
 
 
 _OWNER = """
