@@ -78,9 +78,11 @@ class _Killing:
         booking = _Booking(self._door, written or orders, self._now)
         if self._door.is_there:
             booking.start()
-        answer = None
-        while answer is None and time.monotonic() < began + timeout_s:
+        answer, is_over = None, False
+        while answer is None and not is_over:
             time.sleep(LOOK_S)
+            # Once at least: a slow disk may have taken all the time for the file.
+            is_over = time.monotonic() >= began + timeout_s
             answer = self._answer(written, booking)
         waited_s = time.monotonic() - began
         while booking.is_alive() and not booking.booked.is_set() and time.monotonic() < began + timeout_s:
