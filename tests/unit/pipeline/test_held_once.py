@@ -6,9 +6,13 @@ from dataclasses import replace
 from agent.domain.evaluation import Delivery, NotDelivered
 from agent.domain.states import Event, State
 from agent.domain.units import Address
+from agent.erc4337.user_op_hash import user_op_hash
+from agent.erc4337.version import EntryPointVersion
+from agent.ports import BlockTag
 from jobs.kind import EventLog
 from jobs.subscription import Subscription, SubscriptionSpec
-from tests.unit.pipeline.lane_chain import Landed, a_journal, at
+from tests.builders import CHAIN_ID, ENTRY_POINT
+from tests.unit.pipeline.lane_chain import LANE, Landed, a_journal, at
 from tests.unit.pipeline.test_follow_failure import ANOTHER, PAID, Chain, Repay, Stage, a_chain, sent_again
 
 WHY = "the token moved nothing"
@@ -30,6 +34,15 @@ class RepayUndelivered(Repay):
         return NotDelivered("not_paid", WHY)
 
 
+class Taken(Chain):
+    """A lane whose first sequence somebody took; nothing else on the chain is the lane's."""
+
+    async def call(self, target: Address, data: bytes, tag: BlockTag) -> bytes:
+        number = len(self.landed) if tag == "latest" else int(tag)
+        used = sum(item.sequence == 0 for item in self.landed[:number])
+        return (LANE << 64 | used).to_bytes(32, "big")
+
+
 async def entries_after_looks(stage: Stage, node: Chain) -> list[int]:
     """Return how many entries the journal has after each look."""
     sizes = []
@@ -45,10 +58,10 @@ async def test_a_recognised_operation_that_delivered_nothing_is_held_once() -> N
     stage = Stage(journal, row, Undelivered())
     await stage.signed(1, 80)
     (mine,) = await journal.operations(row.id)
-    node = a_chain(12, None, final=10)
-    # Nothing else of this chain is of the lane's first sequence.
-    node.landed = [replace(item, sequence=99) for item in node.landed]
-    node.landed[1] = Landed(0, at(0, 1), ANOTHER, mine.operation.call_data)
+    other = Landed(0, at(0, 1), ANOTHER, mine.operation.call_data)
+    true = user_op_hash(other.operation, ENTRY_POINT, CHAIN_ID, EntryPointVersion.V07)
+    landed = [replace(item, sequence=99) for item in a_chain(12, None).landed]
+    node = Taken([landed[0], replace(other, user_op_hash=true), *landed[2:]], final=10)
 
     sizes = await entries_after_looks(stage, node)
 
