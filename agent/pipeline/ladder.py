@@ -88,7 +88,7 @@ def wish(
     newest = operations[-1]
     asked = code in WANTS_FEES or now >= newest.journaled_at + terms.caps.patience_s
     if newest.cancels:
-        return Wish.RAISE if asked else Wish.SAME
+        return _with_its_calls(code, asked=asked)
     if code == CANCEL_ASKED or (terms.cancels and now > terms.deadline):
         return Wish.CANCEL
     is_spent = newest.is_spent(chain_time)
@@ -96,6 +96,11 @@ def wish(
         return _too_late(code, is_spent=is_spent)
     if is_spent or code.startswith(REVERTED):
         return Wish.REPLAN
+    return _with_its_calls(code, asked=asked)
+
+
+def _with_its_calls(code: str, *, asked: bool) -> Wish:
+    """Return what is due for an operation that keeps its calls."""
     if code in WANTS_GAS:
         return Wish.REBUILD
     return Wish.RAISE if asked else Wish.SAME
@@ -116,9 +121,16 @@ def has_plans_enough(operations: Sequence[JournaledOperation]) -> bool:
 
 
 def has_gas_enough(operations: Sequence[JournaledOperation]) -> bool:
-    """Say whether the newest of these operations was given more gas as often as it may be."""
+    """Say whether the newest of these operations was given more gas as often as it may be.
+
+    A cancel and the payment that it ends are counted apart: its gas was estimated for itself.
+    """
     newest = operations[-1]
-    limits = {item.operation.verification_gas_limit for item in operations if item.attempt == newest.attempt}
+    limits = {
+        item.operation.verification_gas_limit
+        for item in operations
+        if (item.attempt, item.cancels) == (newest.attempt, newest.cancels)
+    }
     return len(limits) > MOST_REBUILDS
 
 

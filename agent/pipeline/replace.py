@@ -120,7 +120,13 @@ async def raised(
         rung = await climbed(waiting, operation, keeps_a_rung=terms.cancels and not newest.cancels)
         return at_rung(operation, rung)
 
-    operation = await through_gate(services, waiting, asked, cancels=newest.cancels)
+    try:
+        operation = await through_gate(services, waiting, asked, cancels=newest.cancels)
+    except AtCap as error:
+        if due is Wish.REBUILD and newest.cancels:
+            # A payment at its caps has a cancel to come; after a cancel comes nothing.
+            raise GasRefused(f"the cancel needs more gas, and a tenth more fees with it: {error}") from error
+        raise
     return await signed_anew(services, waiting, operation, cancels=newest.cancels)
 
 

@@ -153,6 +153,7 @@ def test_an_operation_gets_more_gas_a_few_times_in_an_attempt() -> None:
         sent += [replace(sent[-1], operation=grown)] * 2
     assert has_gas_enough(sent)
     assert not has_gas_enough([*sent, replace(sent[-1], attempt=2)])
+    assert not has_gas_enough([*sent, replace(sent[-1], cancels=True)])
 
 
 def test_it_is_cancelled_at_its_deadline_where_the_job_says_so() -> None:
@@ -162,12 +163,20 @@ def test_it_is_cancelled_at_its_deadline_where_the_job_says_so() -> None:
     assert wish(SENT, "accepted", giving_up, Timestamp(DEADLINE + 1)) is Wish.CANCEL
 
 
-def test_a_cancel_is_raised_by_its_age_alone_and_never_cancelled_again() -> None:
+def test_a_cancel_is_raised_by_its_age_and_never_cancelled_again() -> None:
     cancel = replace(a_journaled_operation(seed=2), cancels=True)
     giving_up = Terms(FeeCaps(give_up=GiveUp.CANCEL), DEADLINE)
 
     assert wish((*SENT, cancel), CANCEL_ASKED, giving_up, at(59)) is Wish.SAME
     assert wish((*SENT, cancel), CANCEL_ASKED, giving_up, at(7_200)) is Wish.RAISE
+
+
+@pytest.mark.parametrize("code", sorted(WANTS_GAS))
+@pytest.mark.parametrize("age_s", [0, 60, 7_200])
+def test_a_cancel_gets_more_gas_whenever_the_bundler_wants_it(code: str, age_s: int) -> None:
+    cancel = replace(a_journaled_operation(seed=2), cancels=True)
+
+    assert wish((*SENT, cancel), code, TERMS, at(age_s)) is Wish.REBUILD
 
 
 def test_the_newest_operation_s_age_counts() -> None:
