@@ -11,7 +11,7 @@ from agent.pipeline.append import append
 from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services, scopes_of
 from agent.pipeline.earlier import booked, require_closed
-from agent.pipeline.lane_repair import fill
+from agent.pipeline.lane_repair import fill, gap_at
 from agent.pipeline.outrun import outrun
 from agent.pipeline.prepare import Prepared, prepare
 from agent.pipeline.rebuild import rebuilt
@@ -41,7 +41,7 @@ async def pay(services: Services, job: JobContext, occurrence: Occurrence) -> Oc
     except LaneAhead:
         return await _rebuilt(services, job, occurrence, now)
     except AgentError as error:
-        prepared = await _not_now(services, job, occurrence, error, now)
+        return await _put_off(services, job, occurrence, error, now)
     if isinstance(prepared, NotNow):
         return await _record(services, job, occurrence, prepared, now)
     return await _send(services, job, occurrence, prepared)
@@ -60,20 +60,23 @@ async def _end(services: Services, job: JobContext, occurrence: Occurrence, now:
     except LaneAhead:
         return await _rebuilt(services, job, await _claimed(services, occurrence, now), now)
     except AgentError as error:
-        occurrence = await _claimed(services, occurrence, now)
-        why = await _not_now(services, job, occurrence, error, now)
-        return await _record(services, job, occurrence, why, now)
+        return await _put_off(services, job, await _claimed(services, occurrence, now), error, now)
     return await _record(services, job, occurrence, _grace_ended(occurrence), now)
 
 
-async def _not_now(
+async def _put_off(
     services: Services, job: JobContext, occurrence: Occurrence, error: AgentError, now: Timestamp
-) -> NotNow:
-    """Return what an error means; what a lane lacks goes out again first."""
+) -> Occurrence:
+    """Write down what an error means, and send again what a lane lacks."""
     why = from_error(error, occurrence.due_at, now)
+    gap = None
     if isinstance(error, LaneBehind):
-        return replace(why, facts=why.facts | await fill(services, job, occurrence, error.on_chain))
-    return why
+        gap = await gap_at(services, job, occurrence, error.on_chain)
+    if gap is None:
+        return await _record(services, job, occurrence, why, now)
+    after = await _record(services, job, occurrence, replace(why, facts=why.facts | gap.facts), now)
+    await fill(services, job, after, gap)
+    return after
 
 
 async def _claimed(services: Services, occurrence: Occurrence, now: Timestamp) -> Occurrence:
