@@ -6,13 +6,16 @@ from collections.abc import Mapping
 import structlog
 
 from agent.domain.errors import AgentError, StaleRecord
+from agent.domain.job import JobDefinition
 from agent.domain.journal_step import holds_lane
 from agent.domain.occurrence import Occurrence
+from agent.domain.schedule import grace_start
 from agent.domain.states import IN_FLIGHT, WAITS_FOR_PERSON, Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.earlier import instead_of_end
+from agent.pipeline.lane_reading import lane_sequence
 from agent.pipeline.occurrence import pay
 from agent.pipeline.recover import unplan
 from agent.pipeline.sequence import LANE_AHEAD
@@ -132,7 +135,7 @@ class Lanes:
         try:
             after = await self._advance(first, now)
             if after is None:
-                await self._skip_overdue(later, now)
+                await self._skip_overdue(first, later, now)
                 return False
         except StaleRecord:
             # A person or another process changed it: the journal knows best.
@@ -178,20 +181,40 @@ class Lanes:
         change = settlement(occurrence, now)
         return None if change is None else await self._services.journal.record(change)
 
-    async def _skip_overdue(self, later: list[Occurrence], now: Timestamp) -> None:
-        """Give up slots whose grace ended behind an occurrence that blocks the lane."""
-        for occurrence in later:
-            job = self._jobs.get(occurrence.job_id)
-            if job is None:
-                return
-            if occurrence.state is State.DUE and now > occurrence.due_at + job.definition.retry.grace_s:
-                change = change_of(
-                    occurrence,
-                    Event.GIVE_UP,
-                    now,
-                    code="lane_blocked",
-                    reason="its grace ended while an earlier occurrence of the job was open",
-                )
-                after = await self._services.journal.record(change)
-                self._board.put(after)
-                self._observer.changed(job, occurrence, after)
+    async def _skip_overdue(self, first: Occurrence, later: list[Occurrence], now: Timestamp) -> None:
+        """Give up slots whose grace ended behind an occurrence that blocks the lane.
+
+        Not while the lane shows more than the journal knows: they may be paid already, and are found or
+        held once its past is read. Raises ChainUnavailable: then nothing is known.
+        """
+        job = self._jobs.get(first.job_id)
+        overdue = [] if job is None else [row for row in later if _is_overdue(job.definition, row, now)]
+        if job is None or not overdue or not await self._is_lane_known(job, first):
+            return
+        for occurrence in overdue:
+            change = change_of(
+                occurrence,
+                Event.GIVE_UP,
+                now,
+                code="lane_blocked",
+                reason="its grace ended while an earlier occurrence of the job was open",
+            )
+            after = await self._services.journal.record(change)
+            self._board.put(after)
+            self._observer.changed(job, occurrence, after)
+
+    async def _is_lane_known(self, job: JobContext, first: Occurrence) -> bool:
+        """Say whether the chain shows just what the journal knows of a lane on which a run is open.
+
+        The run's own nonce counts as known once its own operation was seen on it: before that, who used it
+        is not known.
+        """
+        known = (await self._services.journal.job(first.job_id)).next_sequence
+        if first.inclusion is not None and first.nonce is not None:
+            known = max(known, first.nonce.sequence + 1)
+        return await lane_sequence(job, await job.chain.agreed.block("latest")) == known
+
+
+def _is_overdue(definition: JobDefinition, occurrence: Occurrence, now: Timestamp) -> bool:
+    begins = grace_start(definition.catch_up, occurrence.due_at, occurrence.created_at)
+    return occurrence.state is State.DUE and now > begins + definition.retry.grace_s
