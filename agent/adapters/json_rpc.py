@@ -1,5 +1,6 @@
 """A JSON-RPC client over one HTTP endpoint: own deadline, capped answers, no redirects, no retries."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from agent.telemetry.secrets import REDACTOR, mask_url
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Of a node: thousands of reads in one answer."""
 MAX_ERROR_TEXT = 2_000
+MOST_DEPTH = 8
+"""Of an error's data: bundlers wrap theirs once or twice."""
 DEADLINE_S = 10.0
 DEADLINES_S = {
     "eth_call": 20.0,
@@ -29,6 +32,7 @@ DEADLINES_S = {
 """From the connection to the last byte, of methods that may take longer than most."""
 TOO_MANY_REQUESTS = frozenset({429, -32005})
 """Error codes of an endpoint that answers, and not what it was asked."""
+_HEX = re.compile("0x(?:[0-9a-fA-F]{2})*")
 HTTP_OK = 200
 HTTP_TOO_LARGE = 413
 
@@ -259,8 +263,27 @@ def _result_or_failure(answer: dict[str, Json], name: str, method: str) -> Json:
     if isinstance(error, dict):
         code = error.get("code")
         # It goes into the journal, the log and the probes, and some peers name the key that was used.
-        message = REDACTOR.redact_text(str(error.get("message", "")))[:MAX_ERROR_TEXT]
-        return RpcFailure(code if isinstance(code, int) else 0, message, error.get("data"))
+        message = _masked_text(str(error.get("message", "")))[:MAX_ERROR_TEXT]
+        return RpcFailure(code if isinstance(code, int) else 0, message, _masked(error.get("data")))
     if "result" not in answer:
         raise RpcSilent(f"{name} answered {method} without a result")
     return answer["result"]
+
+
+def _masked(data: Json, depth: int = 0) -> Json:
+    """Return an error's data without secrets; it is decoded later, so whatever decodes it is shown none."""
+    if isinstance(data, str):
+        return _masked_text(data)
+    if isinstance(data, dict | list) and depth == MOST_DEPTH:
+        return None
+    if isinstance(data, dict):
+        return {name: _masked(item, depth + 1) for name, item in data.items()}
+    if isinstance(data, list):
+        return [_masked(item, depth + 1) for item in data]
+    return data
+
+
+def _masked_text(text: str) -> str:
+    masked = REDACTOR.redact_hex(text)
+    # In the digits of hex alone a short secret would be seen where there is none.
+    return masked if _HEX.fullmatch(masked) else REDACTOR.redact_text(masked)

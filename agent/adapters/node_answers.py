@@ -119,5 +119,5 @@ def reverted(failure: RpcFailure) -> ChainReverted:
     if not is_revert(failure):
         raise ChainUnavailable(f"eth_call failed: {failure}") from None
     if isinstance(data, str) and data.startswith("0x"):
-        return ChainReverted(bytes_from_hex(data), failure.message)
+        return ChainReverted(shaped(bytes_from_hex, data), failure.message)
     return ChainReverted(b"", failure.message)

@@ -88,7 +88,8 @@ async def _wanted(
         raise
     except Exception as error:
         log.exception("kind_failed", job=job.definition.id, occurrence=occurrence.id)
-        raise KindFailed(f"an unexpected error, see the log: {error!r}") from error
+        # Its text may quote what a peer said, and it is journaled: the log masks secrets.
+        raise KindFailed("an unexpected error, see the log") from error
 
 
 async def _estimated(services: Services, waiting: Waiting, operation: UserOperation) -> UserOperation:

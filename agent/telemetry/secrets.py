@@ -17,8 +17,9 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _URL_NAME = re.compile(r"(^|_)ur[li]$", re.IGNORECASE)
+_HEX_DATA = re.compile(r"\b0x((?:[0-9a-fA-F]{2})+)\b")
 # A name and a password before the host, in any text.
-_URL_USER = re.compile(rb"([a-z][a-z0-9+.-]{0,20}://)[^\s/@\"'<>\\]+@", re.IGNORECASE)
+_URL_USER = re.compile(rb"([a-z][a-z0-9+.-]{0,20}://)([^\s/@\"'<>\\]+)@", re.IGNORECASE)
 
 
 class Redactor:
@@ -66,6 +67,17 @@ class Redactor:
         """Do the same to a string."""
         return self.redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
+    def redact_hex(self, text: str) -> str:
+        """Mask what the hex in a text stands for; it keeps its length, so that it decodes as before."""
+        return _HEX_DATA.sub(self._blotted, text)
+
+    def _blotted(self, found: re.Match[str]) -> str:
+        data = bytes.fromhex(found[1])
+        kept = _URL_USER.sub(lambda user: user[1] + _stars(user[2]) + b"@", data)
+        if self._pattern is not None:
+            kept = self._pattern.sub(lambda secret: _stars(secret[0]), kept)
+        return found[0] if kept == data else "0x" + kept.hex()
+
 
 REDACTOR = Redactor()
 """The one of this process: a secret is a secret whoever prints it."""
@@ -95,6 +107,10 @@ def _masked(name: str, value: object) -> object:
     return value
 
 
+def _stars(secret: bytes) -> bytes:
+    return b"*" * len(secret)
+
+
 def _forms(text: str, raw: bytes) -> set[bytes]:
     hexadecimal = text.removeprefix("0x") if _is_hex(text) else raw.hex()
     forms = {
@@ -111,7 +127,7 @@ def _forms(text: str, raw: bytes) -> set[bytes]:
     }
     if _is_hex(text):
         key = bytes.fromhex(hexadecimal)
-        forms |= {str(int(hexadecimal, 16)).encode(), repr(key)[2:-1].encode(), base64.b64encode(key)}
+        forms |= {key, str(int(hexadecimal, 16)).encode(), repr(key)[2:-1].encode(), base64.b64encode(key)}
     return {form for form in forms if len(form) >= SHORTEST}
 
 

@@ -110,6 +110,12 @@ def test_what_is_the_nodes_own_trouble_is_none(code: int, message: str) -> None:
         reverted(RpcFailure(code, message))
 
 
+@pytest.mark.parametrize("data", ["0x1", "0xzz", "0x 0c", {"data": "0x1"}])
+def test_a_revert_of_another_shape_is_no_answer(data: Json) -> None:
+    with pytest.raises(ChainUnavailable, match="another shape"):
+        reverted(RpcFailure(3, "execution reverted", data))
+
+
 @given(number=st.integers(80, 120), seed=st.integers(1, 9), no_filter=st.booleans())
 def test_only_logs_that_were_asked_for_answer_a_query(number: int, seed: int, *, no_filter: bool) -> None:
     found = logs([a_log(number, topic=a_hash(seed))])

@@ -1,5 +1,6 @@
 import base64
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -53,6 +54,27 @@ def test_key_is_masked_in_every_form(shown: str) -> None:
 )
 def test_password_is_masked_in_every_form(shown: str) -> None:
     assert masked(PASSWORD).redact_text(shown).strip("\"'b=") == MASK
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_what_hex_stands_for_is_masked_and_keeps_its_length(case: Callable[[str], str]) -> None:
+    told = f"no credit on {PASSWORD} of https://me:hunter22@node".encode()
+    stars = f"no credit on {'*' * len(PASSWORD.encode())} of https://{'*' * len('me:hunter22')}@node".encode()
+
+    shown = masked(PASSWORD).redact_hex(f"AA23 reverted 0x{case(told.hex())}: really")
+
+    assert shown == f"AA23 reverted 0x{stars.hex()}: really"
+
+
+def test_the_bytes_that_a_hex_key_stands_for_are_masked_too() -> None:
+    word = "11" * 4 + KEY[2:] + "22" * 4
+    assert masked(KEY).redact_hex("0x" + word) == "0x" + "11" * 4 + "2a" * 32 + "22" * 4
+
+
+def test_hex_that_stands_for_no_secret_stays_as_it_is() -> None:
+    text = f"0x{'Ab' * 40} 0x1 0x {'00' * 40} 0x123456789a"
+    # Its digits are those of a secret; the bytes are not.
+    assert masked("12345678").redact_hex(text) == text
 
 
 @given(st.text(min_size=6, max_size=40, alphabet=st.characters(codec="utf-8")), st.text())
