@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from agent.domain.call import Call
 from agent.domain.errors import JobPaused
@@ -28,12 +27,11 @@ from agent.pipeline.confirm import (
     judge,
 )
 from agent.pipeline.context import ChainContext, JobContext, Services
-from agent.pipeline.delivery import with_delivery
 from agent.pipeline.doubt import doubted
 from agent.pipeline.earlier import counted, earlier_of, found
 from agent.pipeline.go_on import OutOfSight, go_on
 from agent.pipeline.lane_repair import filled
-from agent.pipeline.outcome import with_outcome
+from agent.pipeline.outcome import with_verdict
 from agent.pipeline.receipt import Receipts, inclusions
 from agent.pipeline.recognise import recognised
 from agent.pipeline.second_look import found_again, on_chain
@@ -319,12 +317,7 @@ async def _with_delivery(
     if verdict.event is Event.SEE_CANCEL:
         return verdict
     receipt = await look.receipts.of(seen.transaction_hash)
-    definition = flight.job.definition
-    confirm = partial(flight.job.kind.confirm, definition.spec, definition.account)
-    known = with_delivery(seen, receipt, look.chain.entry_point, confirm)
-    if known is not None and known.delivered:
-        chain, signed = look.chain.agreed, flight.operations
-        known = await with_outcome(chain, flight.job, known, evidence, signed, receipt)
+    known = await with_verdict(look.chain.agreed, flight.job, seen, evidence, flight.operations, receipt)
     if known is None:
         return None
     # Included while its job was not in the files, or never seen before: final now, and only now looked at.

@@ -1,21 +1,54 @@
-"""See whether the chain stands as an operation was to leave it, at the block that included it."""
+"""See whether an operation did what it was for: by its logs, and by how the chain stands after its block."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from agent.domain.errors import ChainUnavailable
+import structlog
+
+from agent.domain.errors import AgentError, ChainUnavailable
 from agent.domain.evaluation import ChainView, Delivered
 from agent.domain.occurrence import Inclusion
 from agent.domain.operation import JournaledOperation
 from agent.pipeline.confirm import Evidence
 from agent.pipeline.context import JobContext
+from agent.pipeline.delivery import with_delivery
 from agent.pipeline.observe import observe
 from agent.pipeline.receipt import operation_logs
 from agent.ports import ChainReader, Log, TransactionReceipt
 
+log = structlog.get_logger()
+BROKEN = "internal_error: an unexpected error of its kind, see the log"
 UNREADABLE = "its outcome cannot be read at the block that included it"
 PATIENCE_S = 3_600
 """A block so much older than the final one is asked for in vain: the node keeps no state of it."""
+
+
+async def with_verdict(
+    chain: ChainReader,
+    job: JobContext,
+    seen: Inclusion,
+    evidence: Evidence,
+    operations: Sequence[JournaledOperation],
+    receipt: TransactionReceipt | None,
+) -> Inclusion | None:
+    """Return an inclusion with what its kind says of its logs, and then of its outcome as `with_outcome`.
+
+    None asks to look again. A kind that breaks leaves `delivered` None: it is asked once more when the block
+    is final, and a person after that. Raises ChainUnavailable.
+    """
+    definition = job.definition
+    confirm = partial(job.kind.confirm, definition.spec, definition.account)
+    try:
+        known = with_delivery(seen, receipt, job.chain.entry_point, confirm)
+        if known is None or not known.delivered:
+            return known
+        return await with_outcome(chain, job, known, evidence, operations, receipt)
+    except AgentError:
+        raise
+    except Exception:
+        log.exception("kind_failed", job=definition.id, user_op_hash=str(seen.user_op_hash))
+        return replace(seen, delivered=None, why=BROKEN)
 
 
 async def with_outcome(

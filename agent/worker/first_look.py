@@ -53,6 +53,9 @@ async def _of_chain(
         before, outcome = result.before, result.outcome
         if isinstance(outcome, AgentError):
             log.warning("first_look_failed", occurrence=before.id, code=outcome.code, reason=str(outcome))
+        elif isinstance(outcome, Exception):
+            # One run keeps no worker from starting: its heads look at it again, and hold it.
+            log.error("follow_broken", occurrence=before.id, job=before.job_id, exc_info=outcome)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:

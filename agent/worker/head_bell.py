@@ -45,6 +45,10 @@ async def _look(heads: Heads, bell: asyncio.Event, then: Callable[[], None]) -> 
     while True:
         await bell.wait()
         bell.clear()
-        await heads.look(STREAM)
+        try:
+            await heads.look(STREAM)
+        except Exception:
+            # Such as a store that does not answer: the stream is as good as before, the next head comes.
+            log.exception("head_look_failed", chain=heads.chain_id)
         then()
         await asyncio.sleep(LEAST_S)

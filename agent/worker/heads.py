@@ -7,8 +7,9 @@ import structlog
 
 from agent.domain.errors import AgentError, StaleRecord, Unavailable
 from agent.domain.occurrence import Occurrence
-from agent.domain.states import IN_FLIGHT, State
+from agent.domain.states import IN_FLIGHT, Event, State
 from agent.domain.units import ChainId
+from agent.pipeline.change import change_of
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.follow import Flight, Followed, LogScan, follow
 from agent.pipeline.recover import flights
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 POLL = "poll"
 STREAM = "stream"
 """What had it look at the head."""
+HELD_IF_BROKEN = frozenset({State.SIGNED, State.SENT})
+"""Held, these are followed as before; of what is included a reorg could then take the block unseen."""
 
 
 class Heads:
@@ -143,7 +146,8 @@ class Heads:
             log.warning("follow_failed", chain=self.chain_id, code=error.code, reason=str(error))
             self._head = None
             return
-        for result in results:
+        # What became of the others first: nothing that a failed run brings keeps it back.
+        for result in sorted(results, key=lambda result: isinstance(result.outcome, BaseException)):
             await self._take(result)
 
     async def _take(self, result: Followed) -> None:
@@ -152,12 +156,30 @@ class Heads:
             self._board.put(await self._services.journal.occurrence(before.id))
         elif isinstance(outcome, AgentError):
             log.warning("follow_failed", occurrence=before.id, code=outcome.code, reason=str(outcome))
+        elif isinstance(outcome, Exception):
+            log.error("follow_broken", occurrence=before.id, job=before.job_id, exc_info=outcome)
+            await self._set_aside(before)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
-            self._board.put(outcome)
-            self._observer.changed(self._jobs.get(outcome.job_id), before, outcome)
+            self._tell(before, outcome)
             self._lanes.wake(outcome.job_id)
+
+    async def _set_aside(self, before: Occurrence) -> None:
+        """Hold a run that the code could not cope with, as a lane does: a person looks, the others go on."""
+        occurrence = await self._services.journal.occurrence(before.id)
+        if occurrence.state in HELD_IF_BROKEN:
+            now, reason = await self._services.clock.now(), "an unexpected error, see the log"
+            hold = change_of(occurrence, Event.HOLD, now, code="internal_error", reason=reason)
+            try:
+                occurrence = await self._services.journal.record(hold)
+            except StaleRecord:
+                occurrence = await self._services.journal.occurrence(before.id)
+        self._tell(before, occurrence)
+
+    def _tell(self, before: Occurrence, after: Occurrence) -> None:
+        self._board.put(after)
+        self._observer.changed(self._jobs.get(after.job_id), before, after)
 
     def _unsent(self) -> bool:
         # Of a job that left the files nothing is sent.
