@@ -1,15 +1,24 @@
 """Calls to an EntryPoint and to a validator module."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from itertools import accumulate
+from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
-from agent.domain.units import Address, Hash32, Wei
+from agent.domain.units import Address, Gas, Hash32, Wei
 from agent.domain.user_operation import UserOperation
-from agent.erc4337.packing import PackedUserOperation, init_code, packed, paymaster_and_data_v06
+from agent.erc4337.packing import (
+    PackedUserOperation,
+    init_code,
+    packed,
+    paymaster_and_data_v06,
+    split_init_code,
+    split_paymaster_and_data,
+    split_paymaster_and_data_v06,
+)
 from agent.erc4337.version import EntryPointVersion
 
 GET_NONCE = bytes.fromhex("35567e1a")
@@ -107,26 +116,68 @@ def packed_tuple(op: PackedUserOperation) -> tuple[object, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BundledOperation:
-    """What a bundle's call data says of one of its operations."""
+def bundled_operations(data: bytes, version: EntryPointVersion) -> tuple[UserOperation, ...]:
+    """Read the operations of `handleOps`; raise ValueError when the call data is something else.
 
-    sender: Address
-    nonce: int
-    call_data: bytes
-
-
-def bundled_operations(data: bytes) -> tuple[BundledOperation, ...]:
-    """Read the operations of `handleOps`; raise ValueError when the call data is something else."""
-    types = {HANDLE_OPS: PACKED_TUPLE, HANDLE_OPS_V06: TUPLE_V06}.get(data[:4])
-    if types is None:
-        raise ValueError(f"0x{data[:4].hex()} is not handleOps")
+    What no EntryPoint runs, because its packed fields are cut short, is left out. Data that a contract of the
+    bundler's own was called with says what it likes: only its hash ties an operation to one that ran.
+    """
+    selector, types, read = _BUNDLES[version]
+    if data[:4] != selector:
+        raise ValueError(f"0x{data[:4].hex()} is not handleOps of EntryPoint {version}")
     try:
         rows, _ = decode([types + "[]", "address"], data[4:])
     except (DecodingError, OverflowError) as error:
         raise ValueError("handleOps with call data that does not decode") from error
-    # Sender, nonce, initCode, callData: the same order in all releases.
-    return tuple(BundledOperation(Address.from_hex(row[0]), row[1], row[3]) for row in rows)
+    found = []
+    for row in rows:
+        with suppress(ValueError):
+            found.append(read(row))
+    return tuple(found)
+
+
+def _from_packed_tuple(row: Sequence[Any]) -> UserOperation:
+    factory, factory_data = split_init_code(row[2])
+    return UserOperation(
+        sender=Address.from_hex(row[0]),
+        nonce=row[1],
+        call_data=row[3],
+        call_gas_limit=Gas(int.from_bytes(row[4][16:], "big")),
+        verification_gas_limit=Gas(int.from_bytes(row[4][:16], "big")),
+        pre_verification_gas=Gas(row[5]),
+        max_fee_per_gas=Wei(int.from_bytes(row[6][16:], "big")),
+        max_priority_fee_per_gas=Wei(int.from_bytes(row[6][:16], "big")),
+        factory=factory,
+        factory_data=factory_data,
+        paymaster=split_paymaster_and_data(row[7]),
+        signature=row[8],
+    )
+
+
+def _from_tuple_v06(row: Sequence[Any]) -> UserOperation:
+    factory, factory_data = split_init_code(row[2])
+    return UserOperation(
+        sender=Address.from_hex(row[0]),
+        nonce=row[1],
+        call_data=row[3],
+        call_gas_limit=Gas(row[4]),
+        verification_gas_limit=Gas(row[5]),
+        pre_verification_gas=Gas(row[6]),
+        max_fee_per_gas=Wei(row[7]),
+        max_priority_fee_per_gas=Wei(row[8]),
+        factory=factory,
+        factory_data=factory_data,
+        paymaster=split_paymaster_and_data_v06(row[9]),
+        signature=row[10],
+    )
+
+
+_BUNDLES = {
+    EntryPointVersion.V06: (HANDLE_OPS_V06, TUPLE_V06, _from_tuple_v06),
+    EntryPointVersion.V07: (HANDLE_OPS, PACKED_TUPLE, _from_packed_tuple),
+    EntryPointVersion.V08: (HANDLE_OPS, PACKED_TUPLE, _from_packed_tuple),
+}
+"""The selector of `handleOps`, the form of its rows, and what reads them."""
 
 
 def _tuple_v06(op: UserOperation) -> tuple[object, ...]:

@@ -9,10 +9,11 @@ from agent.domain.units import Hash32
 from agent.erc4337.calldata import bundled_operations, nonce_call
 from agent.erc4337.events import USER_OPERATION_EVENT, UserOperationEvent, decode_user_operation_event
 from agent.erc4337.nonce import split_nonce
+from agent.erc4337.user_op_hash import user_op_hash
 from agent.erc7579.execution import decode_execute
 from agent.pipeline.context import JobContext
 from agent.pipeline.receipt import BLOCKS_PER_QUERY
-from agent.ports import Block, ChainReader, Log
+from agent.ports import Block, Log
 from agent.smart_sessions.harmless import moves_nothing
 
 MOST_QUERIES = 2_000
@@ -68,7 +69,7 @@ async def operation_at(job: JobContext, sequence: int, first_block: int) -> Seen
     final = await job.chain.agreed.finalized()
     for log, event in await _logs(job, min(first_block, final.number), final.number):
         if event.nonce == job.nonce_key << 64 | sequence:
-            return Seen(log, event, await _call_data(job.chain.reader, log, event))
+            return Seen(log, event, await _call_data(job, log, event))
     return None
 
 
@@ -79,7 +80,7 @@ async def _lane_operations(job: JobContext, first: int, final: Block) -> Sequenc
         start = max(end - BLOCKS_PER_QUERY + 1, 0)
         for log, event in await _logs(job, start, end):
             if split_nonce(event.nonce)[1] >= first:
-                found.append(Seen(log, event, await _call_data(job.chain.reader, log, event)))
+                found.append(Seen(log, event, await _call_data(job, log, event)))
         if start == 0 or any(item.sequence == first for item in found):
             break
         end = start - 1
@@ -99,14 +100,23 @@ async def _logs(job: JobContext, start: int, end: int) -> list[tuple[Log, UserOp
     return found
 
 
-async def _call_data(reader: ChainReader, log: Log, event: UserOperationEvent) -> bytes | None:
-    data = await reader.transaction_input(log.transaction_hash) or b""
+async def _call_data(job: JobContext, log: Log, event: UserOperationEvent) -> bytes | None:
+    """Return the call data of the operation that ran, None where its transaction does not show it.
+
+    A bundler may go through a contract of its own, whose input says what the bundler likes: an operation that
+    is found there is the one that ran only if it has its hash.
+    """
+    chain = job.chain
+    data = await chain.agreed.transaction_input(log.transaction_hash) or b""
     try:
-        operations = bundled_operations(data)
+        operations = bundled_operations(data, chain.version)
     except ValueError:
         return None
-    mine = [item.call_data for item in operations if (item.sender, item.nonce) == (event.sender, event.nonce)]
-    return mine[0] if len(mine) == 1 else None
+    for found in operations:
+        hashed = user_op_hash(found, chain.entry_point, job.definition.chain_id, chain.version)
+        if hashed == event.user_op_hash:
+            return found.call_data
+    return None
 
 
 async def _executed(
@@ -118,7 +128,7 @@ async def _executed(
         if item is None:
             found.append(Executed(sequence, at))
             continue
-        at = (await job.chain.reader.block(item.log.block_number)).timestamp
+        at = (await job.chain.agreed.block(item.log.block_number)).timestamp
         found.append(Executed(sequence, at, purpose_of(job, item.call_data), item.inclusion))
     return found[::-1]
 

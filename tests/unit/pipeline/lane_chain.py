@@ -18,6 +18,8 @@ from agent.domain.units import Address, Gas, Hash32, Timestamp, Wei
 from agent.domain.user_operation import UserOperation
 from agent.erc4337.calldata import handle_ops_call
 from agent.erc4337.events import USER_OPERATION_EVENT
+from agent.erc4337.user_op_hash import user_op_hash
+from agent.erc4337.version import EntryPointVersion
 from agent.erc7579.execution import encode_execute
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.pump import DuePump
@@ -54,6 +56,17 @@ class Landed:
     @property
     def operation(self) -> UserOperation:
         return replace(a_user_operation(), nonce=LANE << 64 | self.sequence, call_data=self.call_data)
+
+
+def payment(sequence: int, time: Timestamp) -> Landed:
+    """Return a payment of the job in a block, by its true hash."""
+    return by_its_hash(Landed(sequence, time, a_hash()))
+
+
+def by_its_hash(landed: Landed) -> Landed:
+    """Return an operation in a block by its true hash."""
+    true = user_op_hash(landed.operation, ENTRY_POINT, CHAIN_ID, EntryPointVersion.V07)
+    return replace(landed, user_op_hash=true)
 
 
 @dataclass
@@ -121,9 +134,11 @@ def a_definition(*, catch_up: CatchUp = CatchUp.NONE, triggered: bool = False) -
     )
 
 
-def a_context(definition: JobDefinition, node: Node) -> JobContext:
-    """Return the job with what reading its lane needs."""
-    chain = SimpleNamespace(agreed=node, reader=node, entry_point=ENTRY_POINT)
+def a_context(definition: JobDefinition, node: Node, *, any_node: Node | None = None) -> JobContext:
+    """Return the job with what reading its lane needs; `any_node` is asked where nodes need not agree."""
+    chain = SimpleNamespace(
+        agreed=node, reader=any_node or node, entry_point=ENTRY_POINT, version=EntryPointVersion.V07
+    )
     job = SimpleNamespace(definition=definition, kind=SUBSCRIPTION, chain=chain, nonce_key=LANE)
     return cast("JobContext", job)
 

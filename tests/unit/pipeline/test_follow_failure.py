@@ -20,6 +20,7 @@ from agent.domain.send_answer import Accepted, SendAnswer
 from agent.domain.states import Event, State
 from agent.domain.units import Address, Hash32, Timestamp, Wei
 from agent.domain.watching import JobCap
+from agent.erc4337.version import EntryPointVersion
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.earlier import LANDED, OPEN, booked, earlier_spends, instead_of_end
 from agent.pipeline.follow import LogScan, follow
@@ -129,6 +130,7 @@ class Stage:
             agreed=node,
             reader=node,
             entry_point=ENTRY_POINT,
+            version=EntryPointVersion.V07,
             kept_limits=None,
             payers={},
             max_head_age_s=None,

@@ -26,10 +26,9 @@ from tests.unit.pipeline.lane_chain import (
     a_definition,
     a_journal,
     at,
+    by_its_hash,
+    payment,
 )
-
-THEIRS = a_hash(9)
-"""The operation that landed: this journal signed another one."""
 
 
 def our_operations(sequence: int) -> tuple[JournaledOperation, ...]:
@@ -53,7 +52,10 @@ async def found(
     decided: Sequence[int] = (),
     definition: JobDefinition | None = None,
 ) -> Happened | None:
-    """Ask whether what landed paid the newest of so many slots; `paid`, `given_up`, `decided` are others."""
+    """Ask whether what landed paid the newest of so many slots; `paid`, `given_up`, `decided` are others.
+
+    This journal signed another operation than the one that landed.
+    """
     journal, rows = await a_journal(days)
     for number in paid:
         await finalized(journal, rows[number], seed=100 + number)
@@ -67,40 +69,41 @@ async def found(
 
 
 async def test_where_every_other_slot_is_paid_it_is_the_runs() -> None:
-    verdict = await found(2, Landed(1, at(1, 60), THEIRS), paid=[0])
+    landed = payment(1, at(1, 60))
+    verdict = await found(2, landed, paid=[0])
     assert verdict is not None
     assert (verdict.event, verdict.code, verdict.reason) == (Event.FOUND, "found_on_chain", REASON)
     assert verdict.inclusion is not None
-    assert (verdict.inclusion.user_op_hash, verdict.inclusion.success) == (THEIRS, True)
+    assert (verdict.inclusion.user_op_hash, verdict.inclusion.success) == (landed.user_op_hash, True)
 
 
 async def test_where_a_slot_was_given_up_here_it_may_be_that_ones() -> None:
-    assert await found(2, Landed(0, at(1, 60), THEIRS), given_up=[0]) is None
+    assert await found(2, payment(0, at(1, 60)), given_up=[0]) is None
 
 
 async def test_where_a_person_called_a_slot_paid_it_may_be_what_the_person_saw() -> None:
-    assert await found(2, Landed(0, at(1, 60), THEIRS), decided=[0]) is None
+    assert await found(2, payment(0, at(1, 60)), decided=[0]) is None
 
 
 async def test_where_the_journal_has_a_slot_open_it_may_be_that_ones() -> None:
-    assert await found(2, Landed(0, at(1, 60), THEIRS)) is None
+    assert await found(2, payment(0, at(1, 60))) is None
 
 
 async def test_a_slot_that_was_due_after_it_cannot_have_had_it() -> None:
     # By the schedule a second slot is due a day later.
-    assert await found(1, Landed(0, at(0, 60), THEIRS)) is not None
+    assert await found(1, payment(0, at(0, 60))) is not None
     # As the clock of blocks may be behind, one that was due soon after can.
-    assert await found(1, Landed(0, at(1, -60), THEIRS)) is None
+    assert await found(1, payment(0, at(1, -60))) is None
 
 
 @pytest.mark.parametrize(("later_s", "is_found"), [(0, False), (1_000, True)])
 async def test_a_slot_whose_last_moment_was_over_cannot_have_had_it(later_s: int, *, is_found: bool) -> None:
-    landed = Landed(0, at(1, GRACE_S + later_s), THEIRS)
+    landed = payment(0, at(1, GRACE_S + later_s))
     assert (await found(2, landed, given_up=[0]) is not None) is is_found
 
 
 async def test_a_slot_that_is_caught_up_has_no_last_moment() -> None:
-    landed = Landed(0, at(1, GRACE_S + 1_000), THEIRS)
+    landed = payment(0, at(1, GRACE_S + 1_000))
     late = a_definition(catch_up=CatchUp.LATEST)
     assert await found(2, landed, given_up=[0], definition=late) is None
 
@@ -108,23 +111,24 @@ async def test_a_slot_that_is_caught_up_has_no_last_moment() -> None:
 async def test_where_there_are_too_many_slots_to_look_at_nothing_is_certain(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    late, landed = a_definition(catch_up=CatchUp.LATEST), Landed(2, at(3, 60), THEIRS)
+    late, landed = a_definition(catch_up=CatchUp.LATEST), payment(2, at(3, 60))
     monkeypatch.setattr("agent.pipeline.recognise.MOST_SLOTS", 2)
     assert await found(4, landed, paid=[0, 1], given_up=[2], definition=late) is None
 
 
 async def test_what_a_triggered_job_paid_for_no_calendar_tells() -> None:
     triggered = a_definition(triggered=True)
-    assert await found(1, Landed(0, at(0, 60), THEIRS), definition=triggered) is None
+    assert await found(1, payment(0, at(0, 60)), definition=triggered) is None
 
 
 @pytest.mark.parametrize(
     "landed",
     [
-        Landed(0, at(0, 60), THEIRS, success=False),
-        Landed(0, at(0, 60), THEIRS, call_data=b"\x01"),
+        replace(payment(0, at(0, 60)), success=False),
+        by_its_hash(Landed(0, at(0, 60), a_hash(), call_data=b"\x01")),
+        replace(by_its_hash(Landed(0, at(0, 60), a_hash(), call_data=b"\x01")), call_data=PAYMENT),
     ],
-    ids=["reverted", "other calls"],
+    ids=["reverted", "other calls", "other calls, and the bundle shows ours"],
 )
 async def test_what_reverted_or_did_something_else_is_not_recognised(landed: Landed) -> None:
     assert await found(1, landed) is None
@@ -133,7 +137,7 @@ async def test_what_reverted_or_did_something_else_is_not_recognised(landed: Lan
 async def test_the_time_that_counts_is_that_of_its_block() -> None:
     journal, (first, second) = await a_journal(2)
     await finalized(journal, first)
-    node = Node([Landed(0, at(0, 60), a_hash()), Landed(1, at(1, 60), THEIRS), Landed(2, at(5), a_hash(3))])
+    node = Node([Landed(0, at(0, 60), a_hash()), payment(1, at(1, 60)), Landed(2, at(5), a_hash(3))])
     run = await plan(journal, second)
 
     assert await recognised(journal, a_context(a_definition(), node), run, our_operations(1)) is not None
