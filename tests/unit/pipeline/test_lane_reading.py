@@ -30,7 +30,7 @@ class ShowsCancel(Node):
 
     async def transaction_input(self, transaction_hash: Hash32) -> bytes:
         shown = replace(self.landed[0].operation, call_data=HARMLESS)
-        return handle_ops_call([a_user_operation(), shown], PAYEE)
+        return handle_ops_call([shown, a_user_operation()], PAYEE)
 
 
 @dataclass
