@@ -299,6 +299,13 @@ class Journal(Protocol):
 
     async def resume(self, job_id: str, at: Timestamp) -> JobRow: ...
 
+    async def doubt(self, job_id: str, until: Timestamp, reason: str, at: Timestamp) -> JobRow:
+        """Hold from the start every slot and firing of the job that comes in later and was due until then.
+
+        Those it has already stay as they are; an earlier time than the one that is kept changes nothing.
+        """
+        ...
+
     async def hold(self, hold: Hold) -> Hold:
         """Let nothing of the scope take a step towards the network, until it is released.
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from agent.domain.errors import Refused
 from agent.domain.journal import Change, JobRow
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.occurrence import Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.states import TERMINAL, WAITS_FOR_PERSON, Event, State
 from agent.domain.units import Timestamp
 from agent.erc4337.calldata import nonce_call
 from agent.erc4337.nonce import split_nonce
-from agent.pipeline.sequence import LANE_AHEAD
 from agent.ports import Block, ChainReader, Journal
 
 

@@ -45,6 +45,11 @@ class Change:
     """Given with SEE_OK and SEE_FAIL; cleared by REORG; replaced (delivery) by SETTLE and FINALIZE."""
     lane_next: int | None = None
     """A person's or the chain's word on the lane's next sequence; one that is further already stays so."""
+    lane_uses: tuple[Reservation, ...] = ()
+    """Given with lane_next: what the lane did up to there, for no run of the journal, used of its job's caps.
+
+    Counted as it is, room or not.
+    """
     permission_id: Hash32 | None = None
     """The session a step towards the network is for; None where it may be any of the job's."""
     cancels: bool = False
@@ -90,6 +95,11 @@ class JobRow:
     pause_reason: str
     next_sequence: int
     """Of its lane, by the journal."""
+    doubtful_until: Timestamp = Timestamp(0)
+    """Its lane did what the journal cannot assign: a slot or firing due until then may have been paid by it.
+
+    Those that come into the journal later are held from the start.
+    """
 
 
 @dataclass(frozen=True, slots=True)

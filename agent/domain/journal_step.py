@@ -121,6 +121,8 @@ def _check_parts(before: Occurrence, change: Change) -> None:
         raise Bug(f"{event} of occurrence {before.id}: a nonce comes with plan and only with plan")
     if change.nonce is not None and change.lane_next is not None:
         raise Bug(f"plan of occurrence {before.id} may not move its lane")
+    if change.lane_uses and change.lane_next is None:
+        raise Bug(f"{event} of occurrence {before.id} counts what its lane did, and does not move it")
     if event in COUNTS or event is Event.FOUND:
         _check_inclusion(before, change)
     if change.reservations:

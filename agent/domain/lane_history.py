@@ -14,6 +14,10 @@ LANDING_S = 86_400
 """How long after the end of its slot's grace a payment may land."""
 
 
+LANE_AHEAD = "lane_ahead"
+"""Code of what waits for a person, because its lane did what the journal cannot assign."""
+
+
 class Purpose(Enum):
     """What an operation of the lane was for, by its calls."""
 

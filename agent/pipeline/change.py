@@ -18,6 +18,7 @@ def change_of(  # noqa: PLR0913 - the optional fields of Change
     reservations: tuple[Reservation, ...] | None = None,
     inclusion: Inclusion | None = None,
     lane_next: int | None = None,
+    lane_uses: tuple[Reservation, ...] = (),
     permission_id: Hash32 | None = None,
     facts: dict[str, str] | None = None,
 ) -> Change:
@@ -34,6 +35,7 @@ def change_of(  # noqa: PLR0913 - the optional fields of Change
         reservations=reservations,
         inclusion=inclusion,
         lane_next=lane_next,
+        lane_uses=lane_uses,
         permission_id=permission_id,
         facts=facts or {},
     )

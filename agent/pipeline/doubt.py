@@ -1,22 +1,24 @@
 """A nonce that somebody else used: nobody knows which slot that paid."""
 
 from agent.domain.journal_step import holds_lane
+from agent.domain.lane_history import LANE_AHEAD, SKEW_S
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import Event, State
 from agent.domain.units import Timestamp
 from agent.pipeline.change import change_of
 from agent.pipeline.rebuild import OPEN
-from agent.pipeline.sequence import LANE_AHEAD
 from agent.ports import Journal
 
 
-async def doubted(journal: Journal, occurrence: Occurrence, now: Timestamp) -> None:
+async def doubted(journal: Journal, occurrence: Occurrence, final: Timestamp, now: Timestamp) -> None:
     """Hold every other run of the job that nothing is signed for: the foreign operation may have paid it.
 
-    It may be our own, signed for a later slot before an old copy of the journal was put back. Slots that are
-    due from now on cannot be what it paid.
+    It may be our own, signed for a later slot before an old copy of the journal was put back. Slots due after
+    the `final` block, which has it, cannot be what it paid; those due before that come in later are held too.
     """
-    reason = f"somebody else used the nonce of slot {occurrence.slot}, which may have paid this one"
+    why = f"somebody else used the nonce of slot {occurrence.slot}"
+    await journal.doubt(occurrence.job_id, Timestamp(final + SKEW_S), why, now)
+    reason = f"{why}, which may have paid this one"
     for row in await journal.occurrences(OPEN, occurrence.job_id):
         if row.id == occurrence.id or row.code == LANE_AHEAD or holds_lane(row):
             continue

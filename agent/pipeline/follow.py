@@ -276,7 +276,7 @@ async def _act(look: _Look, flight: Flight, verdict: Verdict, evidence: Evidence
         return None
     due = await _with_fee(look, flight, due)
     if due.event is Event.SEE_FOREIGN:
-        await doubted(services.journal, flight.occurrence, now)
+        await doubted(services.journal, flight.occurrence, evidence.final_timestamp, now)
     change = await _change(services, flight, due, now)
     if _is_held_so(flight.occurrence, change):
         return None

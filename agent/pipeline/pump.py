@@ -66,7 +66,7 @@ class DuePump:
                 return started
 
     async def _start(self, rows: tuple[Occurrence, ...]) -> int:
-        due = [row for row in rows if row.state is State.DUE]
+        due = [row for row in rows if row.state is not State.SKIPPED]
         for place, row in enumerate(due, 1):
             self._started(row)
             if place % STARTS_PER_TURN == 0:

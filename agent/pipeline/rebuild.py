@@ -11,6 +11,7 @@ from agent.domain.journal import JobRow, Reservation
 from agent.domain.journal_step import holds_lane
 from agent.domain.lane_history import (
     LANDING_S,
+    LANE_AHEAD,
     SKEW_S,
     Executed,
     booked_slots,
@@ -27,13 +28,13 @@ from agent.pipeline.context import JobContext, Services
 from agent.pipeline.delivery import with_delivery
 from agent.pipeline.lane_reading import lane_history, lane_sequence
 from agent.pipeline.refusal import Defer
-from agent.pipeline.sequence import LANE_AHEAD
 from agent.ports import Journal
 
 log = structlog.get_logger()
 OPEN = (State.DUE, State.CLAIMED, State.HELD, State.FINAL_FAIL, State.EXPIRED)
-VOIDED = (State.EXPIRED, State.FAILED)
-GIVES_UP = (State.DUE, State.CLAIMED, State.HELD, *VOIDED)
+OVER = (State.EXPIRED, State.FAILED, State.FINAL_OK)
+"""Without an inclusion: void, or a person's word; nothing signed for it is followed any more."""
+GIVES_UP = (State.DUE, State.CLAIMED, State.HELD, *OVER)
 MAY_BE_FOUND = frozenset({State.DUE, State.CLAIMED, State.SKIPPED})
 MOST_SLOTS = 20_000
 """More are not told apart: then nothing is certain, and a person decides."""
@@ -51,8 +52,8 @@ class Past:
     """Slots that were due until then are settled or held, never planned."""
     paid: Mapping[str, Inclusion]
     """By slot: payments that are certainly its own, and delivered."""
-    used: Mapping[str, tuple[Reservation, ...]]
-    """By slot: what these used of the job's own caps."""
+    uses: tuple[Reservation, ...]
+    """What it used of the job's own caps, for whichever slots."""
     is_triggered: bool = False
     """Whether the chain makes the job due: which firings it has paid, no calendar tells."""
 
@@ -68,6 +69,9 @@ async def rebuilt(services: Services, job: JobContext, occurrence: Occurrence) -
     Raises Defer while the chain or the pump is not so far, ChainUnavailable, StaleRecord.
     """
     past = await _past(services, job)
+    # First: a log that is heard late, while the runs are decided, is not planned behind them.
+    now = await services.clock.now()
+    await services.journal.doubt(job.definition.id, past.doubtful_until, _why(past), now)
     for other in await _others(services, job, past, occurrence):
         await _decide(services, past, other, None)
     log.warning("lane_rebuilt", job=job.definition.id, sequence=past.next_sequence, paid=sorted(past.paid))
@@ -91,8 +95,7 @@ async def _past(services: Services, job: JobContext) -> Past:
         raise Defer("slots_not_claimed", f"slot {cursor.slot} may have been paid and has no run yet")
     payments = certainly_paid(await _slots(services, job, history, until), history, grace_s(job))
     paid = await _delivered(job, payments)
-    used = {slot: _used(job, payments[slot]) for slot in paid}
-    return Past(row, history, sequence, until, paid, used, job.definition.schedule is None)
+    return Past(row, history, sequence, until, paid, _uses(job, history), job.definition.schedule is None)
 
 
 async def _require_unfollowed(services: Services, row: JobRow, history: Sequence[Executed]) -> None:
@@ -117,7 +120,7 @@ async def _require_unfollowed(services: Services, row: JobRow, history: Sequence
 async def _given_up(journal: Journal, job_id: str) -> set[Hash32]:
     """Return what was signed for runs of the job that hold no nonce any more and were not seen on chain."""
     rows = await journal.occurrences(GIVES_UP, job_id)
-    left = [row.id for row in rows if row.inclusion is None and (row.nonce is None or row.state in VOIDED)]
+    left = [row.id for row in rows if row.inclusion is None and (row.nonce is None or row.state in OVER)]
     signed = await journal.operations_of(left)
     return {item.user_op_hash for operations in signed.values() for item in operations}
 
@@ -159,15 +162,20 @@ async def _delivered(job: JobContext, payments: Mapping[str, Executed]) -> dict[
     return found
 
 
-def _used(job: JobContext, payment: Executed) -> tuple[Reservation, ...]:
-    """Return what a payment used of the job's own caps on the day it landed, by the job's present file."""
-    definition = job.definition
-    caps = cap_uses(definition.id, job.kind.caps(definition.spec), payment.at, {}, {})
-    named = {use.cap.name: use for use in caps}
-    return tuple(
-        Reservation(str(named[spend.cap].key), spend.amount, named[spend.cap].cap.limit, 0, 0)
-        for spend in job.kind.slot_spends(definition.spec)
-    )
+def _uses(job: JobContext, history: Sequence[Executed]) -> tuple[Reservation, ...]:
+    """Return what payments used of the job's own caps on the days they landed, by the job's present file."""
+    definition, used = job.definition, dict[str, Reservation]()
+    spends = job.kind.slot_spends(definition.spec)
+    for payment in history:
+        if not payment.paid:
+            continue
+        caps = cap_uses(definition.id, job.kind.caps(definition.spec), payment.at, {}, {})
+        named = {use.cap.name: use for use in caps}
+        for spend in spends:
+            key, limit = str(named[spend.cap].key), named[spend.cap].cap.limit
+            before = used[key].amount if key in used else 0
+            used[key] = Reservation(key, before + spend.amount, limit, 0, 0)
+    return tuple(used.values())
 
 
 async def _others(services: Services, job: JobContext, past: Past, besides: Occurrence) -> list[Occurrence]:
@@ -207,8 +215,8 @@ async def _decide(
         reason=reason,
         not_before=now,
         inclusion=inclusion if event is Event.FOUND else None,
-        reservations=past.used.get(occurrence.slot) if event is Event.FOUND else None,
         lane_next=lane_next,
+        lane_uses=() if lane_next is None else past.uses,
         facts=_facts(past),
     )
     return await services.journal.record(change)

@@ -1,13 +1,12 @@
 """Which sequence of its lane an occurrence takes: the journal and the chain must agree."""
 
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.occurrence import Nonce
 from agent.erc4337.calldata import nonce_call
 from agent.erc4337.nonce import split_nonce
 from agent.pipeline.context import JobContext, Services
 from agent.pipeline.refusal import Defer, Stuck
 from agent.ports import Block
-
-LANE_AHEAD = "lane_ahead"
 
 
 class LaneBehind(Defer):

@@ -8,6 +8,7 @@ import structlog
 from agent.domain.errors import AgentError, StaleRecord
 from agent.domain.job import JobDefinition
 from agent.domain.journal_step import holds_lane
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.occurrence import Occurrence
 from agent.domain.schedule import grace_start
 from agent.domain.states import IN_FLIGHT, WAITS_FOR_PERSON, Event, State
@@ -18,7 +19,6 @@ from agent.pipeline.earlier import instead_of_end
 from agent.pipeline.lane_reading import lane_sequence
 from agent.pipeline.occurrence import pay
 from agent.pipeline.recover import unplan
-from agent.pipeline.sequence import LANE_AHEAD
 from agent.pipeline.settle import LADDER, after_the_end, settlement
 from agent.worker.board import Board
 from agent.worker.observer import Observer

@@ -161,6 +161,9 @@ class Worker:
         self._health.ticked()
 
     def _started(self, occurrence: Occurrence) -> None:
+        if occurrence.state is State.HELD:
+            run = {"occurrence": occurrence.id, "job": occurrence.job_id, "slot": occurrence.slot}
+            log.warning("run_held", code=occurrence.code, reason=occurrence.reason, **run)
         self._board.put(occurrence)
         self._lanes.wake(occurrence.job_id)
 

@@ -17,6 +17,7 @@ from agent.adapters.sql import open_journal
 from agent.domain.errors import AgentError
 from agent.domain.firing import Firing, Seen
 from agent.domain.hold import AccountScope, AllScope, ChainScope, Epoch, Hold, JobScope, Scope, SessionScope
+from agent.domain.job_caps import JobCapKey
 from agent.domain.journal import Change, Reservation
 from agent.domain.journal_step import CANCEL_ASKED
 from agent.domain.occurrence import Nonce, Occurrence
@@ -30,6 +31,7 @@ JOBS = ("gym", "rent", "water")
 AMOUNTS = (0, 1, 40, 61, UINT256_MAX)
 SESSION = SessionScope(CHAIN_ID, ACCOUNT, a_hash(9))
 SCOPES = (JobScope("gym"), SESSION, AccountScope(CHAIN_ID, ACCOUNT), ChainScope(CHAIN_ID), AllScope())
+CAP = str(JobCapKey("rent", "paid_in_all"))
 LIMIT = f"{CHAIN_ID}/{SESSION.permission_id}/0/0/usdc"
 SIGNING = (Event.SIGN, Event.RAISE)
 T = TypeVar("T")
@@ -77,6 +79,11 @@ class Stories(RuleBasedStateMachine):
             self.tell(lambda journal: journal.pause(name, "by hand", self.now))
         else:
             self.tell(lambda journal: journal.resume(name, self.now))
+
+    @rule(name=st.sampled_from(JOBS), days=st.integers(-1, 4))
+    def doubt(self, name: str, days: int) -> None:
+        until = Timestamp(self.now + days * DAY_S)
+        self.tell(lambda journal: journal.doubt(name, until, "not ours", self.now))
 
     @rule(scope=st.sampled_from(SCOPES), held=st.booleans())
     def hold(self, scope: Scope, *, held: bool) -> None:
@@ -143,6 +150,8 @@ class Stories(RuleBasedStateMachine):
             )
         if event in (Event.RESOLVE_PAID, Event.SEE_FOREIGN):
             parts["lane_next"] = data.draw(st.sampled_from([None, 0, 3, 2**64 - 1]))
+            amount = data.draw(st.sampled_from(AMOUNTS[:-1]))
+            parts["lane_uses"] = data.draw(st.sampled_from([(), (Reservation(CAP, amount, 100, 0, 0),)]))
         return Change(row.id, row.version, event, self.now, **parts)
 
     def tell(self, ask: Ask) -> None:
@@ -170,6 +179,7 @@ class Stories(RuleBasedStateMachine):
             lambda journal: journal.occurrences(),
             lambda journal: journal.jobs(active_only=False),
             lambda journal: journal.reserved(),
+            lambda journal: journal.spent(),
             lambda journal: journal.reserved({CHAIN_ID: 60}),
             lambda journal: journal.holds(active_only=False),
             lambda journal: journal.burned(),

@@ -106,6 +106,15 @@ class TestCapsOfJobs:
         assert (await journal.reserved(), await journal.spent()) == ({}, {DAY: 110})
         await journal.verify()
 
+    async def test_what_the_lane_did_for_no_run_counts_as_it_is(self, journal: Journal) -> None:
+        first, second = await claimed(journal, a_job("rent"), a_job("gym"))
+        held = await tell(journal, first, Event.HOLD, code="lane_ahead", lane_next=2, lane_uses=(room(80),))
+        await tell(journal, second, Event.HOLD, code="lane_ahead", lane_next=1, lane_uses=(room(30),))
+        assert (await journal.reserved(), await journal.spent()) == ({}, {DAY: 110})
+        with pytest.raises(Bug, match="does not move it"):
+            await tell(journal, held, Event.RESOLVE_PAID, lane_uses=(room(1),))
+        await journal.verify()
+
     async def test_a_payment_that_was_found_uses_nothing_but_caps_of_its_job(self, journal: Journal) -> None:
         (row,) = await claimed(journal)
         landed = Inclusion(a_hash(8), a_hash(77), 60, a_hash(60), success=True, actual_gas_cost_wei=Wei(5))

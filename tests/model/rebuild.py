@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.states import Event, State
 from agent.pipeline.rebuild import MAY_BE_FOUND, OPEN
 from agent.pipeline.refusal import Stuck
-from agent.pipeline.sequence import LANE_AHEAD
 from tests.model.explore import Trust
 from tests.model.lane import Lane, Move, Seen, is_open, tip, with_row
 from tests.model.rules import Rules

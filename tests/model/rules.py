@@ -12,6 +12,7 @@ from agent.domain.job import JobDefinition
 from agent.domain.journal import Change
 from agent.domain.journal_step import holds_lane, step
 from agent.domain.journal_step import next_sequence as lane_after
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.occurrence import Inclusion, Nonce, Occurrence
 from agent.domain.operation import JournaledOperation
 from agent.domain.recurrence import Interval
@@ -21,7 +22,7 @@ from agent.domain.units import Timestamp, Wei
 from agent.pipeline.confirm import Evidence, Verdict, judge
 from agent.pipeline.context import JobContext
 from agent.pipeline.refusal import Defer, Stuck
-from agent.pipeline.sequence import LANE_AHEAD, next_sequence
+from agent.pipeline.sequence import next_sequence
 from agent.pipeline.settle import after_the_end
 from agent.ports import Block
 from agent.worker.enrol import first_cursor

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from agent.adapters.journal.claim import CLAIMED, FIRST_VERSION
+from agent.adapters.journal.claim import CLAIMED, FIRST_VERSION, born_held_from
 from agent.adapters.journal.enrol import enrolment_form
 from agent.adapters.journal.fire import FIRED
 from agent.adapters.journal.image import Held
@@ -32,6 +32,7 @@ class _Job:
     active: bool = True
     paused: bool = False
     next_sequence: int = 0
+    doubtful_until: int = 0
 
 
 @dataclass(slots=True)
@@ -60,13 +61,15 @@ class RowAudit:
         if entry.event in _JOB_EVENTS:
             self._take_job(entry.event, orjson.loads(entry.data))
         elif entry.event == CLAIMED:
-            for run, job, slot, ordinal, due_at, *_ in orjson.loads(entry.data)["runs"]:
-                self._runs[run] = _Run(job, slot, ordinal, due_at)
+            for run, job, slot, ordinal, due_at, state, *_ in orjson.loads(entry.data)["runs"]:
+                self._runs[run] = _Run(job, slot, ordinal, due_at, held_from=born_held_from(state))
         elif entry.occurrence_id is None:
             return
         elif entry.event == FIRED:
             told = orjson.loads(entry.data)
-            self._runs[entry.occurrence_id] = _Run(told["job"], told["slot"], told["number"], told["due_at"])
+            run = _Run(told["job"], told["slot"], told["number"], told["due_at"])
+            run.held_from = born_held_from(entry.to_state)
+            self._runs[entry.occurrence_id] = run
         elif entry.occurrence_id in self._runs:
             self._take_change(self._runs[entry.occurrence_id], entry)
 
@@ -116,6 +119,8 @@ class RowAudit:
                 raise _damaged(f"{what} of job {name} is {form[what]}, the entries say {value}")
         if (row.active, row.paused) != (told.active, told.paused):
             raise _damaged(f"whether job {name} is active and paused was changed")
+        if row.doubtful_until != told.doubtful_until:
+            raise _damaged(f"until when the lane of job {name} is doubtful was changed")
         if row.next_sequence != told.next_sequence:
             lane = f"the lane of job {name} is at {row.next_sequence}"
             raise _damaged(f"{lane}, the entries say {told.next_sequence}")
@@ -201,6 +206,10 @@ def _sessions(job: _Job, told: dict[str, Any]) -> None:
     job.form["sessions"] = told["sessions"]
 
 
+def _doubt(job: _Job, told: dict[str, Any]) -> None:
+    job.doubtful_until = told["until"]
+
+
 def _nothing(_: _Job, __: dict[str, Any]) -> None:
     """Be told with the whole job."""
 
@@ -214,6 +223,7 @@ _JOB_EVENTS = {
     "reactivate": _activity(active=True),
     "pause": _pausing(paused=True),
     "resume": _pausing(paused=False),
+    "doubt": _doubt,
 }
 
 

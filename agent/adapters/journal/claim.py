@@ -1,6 +1,7 @@
 """Turn due jobs into occurrences, and move their cursors."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -8,12 +9,14 @@ from agent.adapters.journal.command import Claim
 from agent.adapters.journal.hash_chain import Note
 from agent.domain.errors import Bug
 from agent.domain.journal import Enrolment, JobCursor, JobRow, NewOccurrence
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.occurrence import Occurrence
 from agent.domain.states import State
 from agent.domain.units import Timestamp
 
 FIRST_VERSION = 1
 CLAIMED = "due"
+DOUBTED = "an operation of its lane that the journal does not know may have paid it"
 _AT_ONCE = Timestamp(0)
 Moves = list[tuple[str, JobCursor | None]]
 """Jobs and their next slots."""
@@ -39,7 +42,8 @@ def arm_all(jobs: Iterable[JobRow], command: Claim, first_id: int) -> tuple[Move
         armed = command.arm(job)
         moves.append((job.enrolment.job_id, armed.cursor))
         for new in armed.occurrences:
-            fresh.append(_occurrence(job.enrolment, new, first_id + len(fresh), command.now))
+            row = _occurrence(job.enrolment, new, first_id + len(fresh), command.now)
+            fresh.append(doubted(row, job))
     return moves, fresh
 
 
@@ -57,6 +61,18 @@ def claimed_states(data: str) -> dict[int, str]:
 def unclaimed(rows: Sequence[Occurrence], slots: dict[tuple[str, str], int]) -> list[Occurrence]:
     """Return those whose (job, slot) is new, each slot once."""
     return [row for row in rows if slots.setdefault((row.job_id, row.slot), row.id) == row.id]
+
+
+def doubted(row: Occurrence, job: JobRow) -> Occurrence:
+    """Return a new occurrence, held where what its lane did before may have paid it."""
+    if row.state is not State.DUE or row.due_at > job.doubtful_until:
+        return row
+    return replace(row, state=State.HELD, held_from=State.DUE, code=LANE_AHEAD, reason=DOUBTED)
+
+
+def born_held_from(state: str) -> str | None:
+    """Return the state that an occurrence was held from when it began in this one."""
+    return State.DUE.value if state == State.HELD.value else None
 
 
 def _occurrence(job: Enrolment, new: NewOccurrence, occurrence_id: int, now: Timestamp) -> Occurrence:

@@ -86,6 +86,16 @@ class Resume(Command[JobRow]):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt(Command[JobRow]):
+    """The lane did what the journal cannot assign: what was due until then may be paid."""
+
+    job_id: str
+    until: Timestamp
+    reason: str
+    at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
 class PutHold(Command[Hold]):
     """A finding or a person's word that a scope sends nothing."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.adapters.journal.command import Pause, Resume
+from agent.adapters.journal.command import Doubt, Pause, Resume
 from agent.adapters.journal.hash_chain import Note
 from agent.adapters.journal.image import Image
 from agent.domain.errors import ConfigError
@@ -39,6 +39,16 @@ def resume(image: Image, command: Resume) -> JobRow:
     row = image.job(command.job_id)
     image.note(Note(command.at, "resume", {"job": command.job_id}))
     return image.put_job(replace(row, paused=False, pause_reason=""))
+
+
+def doubt(image: Image, command: Doubt) -> JobRow:
+    """Hold from the start what comes into the journal from now on and was due until then."""
+    row = image.job(command.job_id)
+    if command.until <= row.doubtful_until:
+        return row
+    told = {"job": command.job_id, "until": command.until, "reason": command.reason}
+    image.note(Note(command.at, "doubt", told))
+    return image.put_job(replace(row, doubtful_until=command.until))
 
 
 Lane = tuple[ChainId, Address, Address, int]

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from agent.adapters.journal.claim import FIRST_VERSION
+from agent.adapters.journal.claim import FIRST_VERSION, doubted
 from agent.adapters.journal.command import Fire
 from agent.adapters.journal.hash_chain import Note
 from agent.adapters.journal.image import Image
@@ -78,8 +78,9 @@ def _may(image: Image, firing: Firing, known: Known, number: int) -> bool:
 
 
 def _occurrence(image: Image, firing: Firing, number: int, occurrence_id: int, at: Timestamp) -> Occurrence:
-    enrolment = image.job(firing.job_id).enrolment
-    return Occurrence(
+    job = image.job(firing.job_id)
+    enrolment = job.enrolment
+    row = Occurrence(
         id=occurrence_id,
         job_id=firing.job_id,
         slot=firing.slot,
@@ -93,6 +94,7 @@ def _occurrence(image: Image, firing: Firing, number: int, occurrence_id: int, a
         created_at=at,
         updated_at=at,
     )
+    return doubted(row, job)
 
 
 def _data(firing: Firing, row: Occurrence) -> dict[str, Any]:

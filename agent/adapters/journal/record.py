@@ -1,5 +1,6 @@
 """Apply a change: everything is checked before the first row is touched."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,7 +90,8 @@ def _decide(
     if change.event in COUNTS and change.inclusion is not None:
         _check_ours(image, before.id, change.inclusion.user_op_hash)
     lane, reservations = _moved_lane(image, before, change), _reservations(image, before, change)
-    paid = _spent(image, before, change, reservations)
+    paid = Counter(_spent(image, before, change, reservations))
+    paid.update({use.limit_key: use.amount for use in change.lane_uses if use.amount})
     kept = frozenset(key for key in image.held_keys.get(before.id, ()) if outlasts(change.event, key))
     return _Effects(after, lane, reservations, _failed_uses(image, before, change), paid, kept)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agent.adapters.journal import claim as claiming
-from agent.adapters.journal.command import Arm, Claim, Fire, Pause, PutHold, ReleaseHold, Resume
-from agent.adapters.journal.enrol import enroll, pause, resume
+from agent.adapters.journal.command import Arm, Claim, Doubt, Fire, Pause, PutHold, ReleaseHold, Resume
+from agent.adapters.journal.enrol import doubt, enroll, pause, resume
 from agent.adapters.journal.fire import Known, fire
 from agent.adapters.journal.hash_chain import check_chain
 from agent.adapters.journal.holding import put_hold, release_hold, watch_note, with_epochs
@@ -163,6 +163,11 @@ class MemoryJournal:
 
     async def resume(self, job_id: str, at: Timestamp) -> JobRow:
         row = resume(self._image, Resume(job_id, at))
+        self._keep()
+        return row
+
+    async def doubt(self, job_id: str, until: Timestamp, reason: str, at: Timestamp) -> JobRow:
+        row = doubt(self._image, Doubt(job_id, until, reason, at))
         self._keep()
         return row
 

@@ -54,6 +54,9 @@ class MissingJournal(MemoryJournal):
     async def resume(self, job_id: str, at: Timestamp) -> JobRow:
         raise self._refusal()
 
+    async def doubt(self, job_id: str, until: Timestamp, reason: str, at: Timestamp) -> JobRow:
+        raise self._refusal()
+
     async def hold(self, hold: Hold) -> Hold:
         raise self._refusal()
 

@@ -13,6 +13,7 @@ from agent.adapters.journal.command import (
     Append,
     Arm,
     Claim,
+    Doubt,
     Enroll,
     Fire,
     Pause,
@@ -84,6 +85,9 @@ class SqlJournal:
 
     async def resume(self, job_id: str, at: Timestamp) -> JobRow:
         return await self._writer.submit(Resume(job_id, at))
+
+    async def doubt(self, job_id: str, until: Timestamp, reason: str, at: Timestamp) -> JobRow:
+        return await self._writer.submit(Doubt(job_id, until, reason, at))
 
     async def operations(self, occurrence_id: int) -> tuple[JournaledOperation, ...]:
         return await self._read(queries.operations, occurrence_id)

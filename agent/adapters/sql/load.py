@@ -119,6 +119,7 @@ def _jobs_of(image: Image, changes: Iterable[Change]) -> set[str]:
 def _load_reservations(connection: Connection, image: Image, changes: Sequence[Change]) -> None:
     keys = {reservation.limit_key for change in changes for reservation in change.reservations or ()}
     owners = {change.occurrence_id for change in changes if _touches_reservations(change)}
+    load_spent(connection, image, {use.limit_key for change in changes for use in change.lane_uses})
     if not owners:
         return
     for row in connection.execute(_RESERVATIONS, {"keys": sorted(keys), "owners": sorted(owners)}):

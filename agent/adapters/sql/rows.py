@@ -79,6 +79,7 @@ def new_occurrence_values(row: Occurrence) -> Values:
         "version": row.version,
         "chain_id": row.chain_id,
         "account": bytes(row.account),
+        "held_from": None if row.held_from is None else row.held_from.value,
         "code": row.code,
         "reason": row.reason,
         "not_before": row.not_before,
@@ -110,7 +111,7 @@ def occurrence_values(row: Occurrence) -> Values:
 def job_from_row(row: Raw) -> JobRow:
     """Read a row of `jobs` joined to `lanes`, in the order of their columns."""
     job_id, identity, definition, active, paused, pause_reason, slot, ordinal, due_at = row[:9]
-    sessions, chain_id, account, entry_point, nonce_key, next_sequence = row[9:]
+    sessions, chain_id, account, entry_point, nonce_key, next_sequence, doubtful = row[9:]
     cursor = None if slot is None else JobCursor(slot, ordinal, due_at)
     enrolment = Enrolment(
         job_id,
@@ -123,7 +124,8 @@ def job_from_row(row: Raw) -> JobRow:
         cursor,
         tuple(Hash32.from_hex(one) for one in sessions.split()),
     )
-    return JobRow(enrolment, bool(active), bool(paused), pause_reason, number(next_sequence))
+    sequence = number(next_sequence)
+    return JobRow(enrolment, bool(active), bool(paused), pause_reason, sequence, doubtful)
 
 
 def job_values(row: JobRow) -> Values:
@@ -156,6 +158,7 @@ def lane_values(row: JobRow) -> Values:
         "entry_point": bytes(row.enrolment.entry_point),
         "nonce_key": word(row.enrolment.nonce_key),
         "next_sequence": word(row.next_sequence),
+        "doubtful_until": row.doubtful_until,
     }
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from agent.domain.errors import StoreRefused
 
-HEAD = "0004"
+HEAD = "0005"
 _VERSION_TABLE = "alembic_version"
 
 

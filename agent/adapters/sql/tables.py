@@ -31,6 +31,7 @@ lanes = Table(
     Column("entry_point", ADDRESS, nullable=False),
     Column("nonce_key", WORD, nullable=False),
     Column("next_sequence", WORD, nullable=False),
+    Column("doubtful_until", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("chain_id", "account", "entry_point", "nonce_key", name="lanes_nonce_key"),
 )
 

@@ -14,6 +14,7 @@ from agent.adapters.journal.command import (
     Append,
     Claim,
     Command,
+    Doubt,
     Enroll,
     Fire,
     Pause,
@@ -40,7 +41,7 @@ from agent.domain.journal import JobRow
 from agent.domain.occurrence import Occurrence
 
 Change = Record | Append
-JobCommand = Enroll | Pause | Resume
+JobCommand = Enroll | Pause | Resume | Doubt
 HoldCommand = PutHold | ReleaseHold
 
 
@@ -112,6 +113,8 @@ def _on_jobs(image: Image, command: JobCommand) -> object:
             return enrol.pause(image, command)
         case Resume():
             return enrol.resume(image, command)
+        case Doubt():
+            return enrol.doubt(image, command)
         case _:
             assert_never(command)
 
@@ -120,7 +123,7 @@ def _run_alone(connection: Connection, tail: Tail, command: Command[object]) -> 
     image = Image(tail)
     if isinstance(command, Claim):
         result: object = _claim(connection, image, command)
-    elif isinstance(command, Enroll | Pause | Resume):
+    elif isinstance(command, JobCommand):
         load_jobs(connection, image, None if isinstance(command, Enroll) else [command.job_id])
         result = _attempt(image, command)
     elif isinstance(command, PutHold | ReleaseHold):

@@ -19,6 +19,7 @@ from tests.unit.definitions.files import ENVIRONMENT, write_files
 WRITES = {
     "append",
     "claim_due",
+    "doubt",
     "enroll",
     "fire",
     "hold",
