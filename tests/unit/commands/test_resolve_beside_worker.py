@@ -4,8 +4,9 @@ from typing import cast
 
 from agent.adapters.memory import MemoryJournal
 from agent.commands.runs_resolve import resolve_run
-from agent.domain.lane_history import LANE_AHEAD, next_nonce
+from agent.domain.lane_history import LANE_AHEAD
 from agent.domain.states import Event, State
+from agent.pipeline.sequence import next_nonce
 from agent.ports import ChainReader
 from tests.builders import NOW, a_hash
 from tests.contract.journals import included, sent, tell
