@@ -8,9 +8,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Thread
 from typing import Any
 
 import aiohttp
@@ -228,16 +230,37 @@ def _answer(body: bytes) -> web.Response:
 async def fault_proxy(
     target: str, *strikes: Strike, seed: int = 0, witness: Witness | None = None, path: str = "/"
 ) -> AsyncIterator[FaultProxy]:
-    """Stand before an endpoint until the block ends; `path` is part of its URL, as API keys are."""
+    """Stand before an endpoint until the block ends; `path` is part of its URL, as API keys are.
+
+    It has a thread of its own: whoever waits for a worker to end must not stop what that worker still asks.
+    """
     proxy = FaultProxy(target, random.Random(seed), witness, strikes=list(strikes))
+    ready, over = Future[str](), asyncio.Event()
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_until_complete, args=(_stand(proxy, path, ready, over),), daemon=True)
+    thread.start()
+    try:
+        proxy.url = await asyncio.wrap_future(ready)
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        await asyncio.to_thread(thread.join)
+        loop.close()
+
+
+async def _stand(proxy: FaultProxy, path: str, ready: Future[str], over: asyncio.Event) -> None:
     app = web.Application()
     app.router.add_post(path, proxy.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}{path}"
     try:
-        yield proxy
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        ready.set_result(f"http://127.0.0.1:{runner.addresses[0][1]}{path}")
+        await over.wait()
+    except Exception as error:
+        if ready.done():
+            raise
+        ready.set_exception(error)
     finally:
         with suppress(asyncio.CancelledError):
             await runner.cleanup()
