@@ -28,6 +28,8 @@ class Ended:
     """What the journal at the end has signed."""
     logs_were_lost: bool
     """By the only node there is: then a payment may be called foreign, which a person has to look at."""
+    unread: frozenset[str] = frozenset()
+    """Jobs of whose lane the chain shows more than the journal knows: a later slot may be paid already."""
 
 
 Slot = tuple[str, str]
@@ -68,10 +70,25 @@ def _lost(run: Ended, paid: Counter[Slot]) -> Iterator[str]:
             if row is None:
                 if not _forgotten(run, due_at) and not paid[payment.job_id, slot]:
                     yield f"I2: {payment.job_id} {slot} has no row"
-            elif str(row.state) not in ENDS | WAITS:
-                yield f"I2: {payment.job_id} {slot} is still {row.state} ({row.code} {row.reason})"
-            elif str(row.state) != "final_ok" and not row.reason:
-                yield f"I2: {payment.job_id} {slot} is {row.state} without a reason"
+            else:
+                yield from _unended(run, row)
+
+
+def _unended(run: Ended, row: Occurrence) -> Iterator[str]:
+    name = f"{row.job_id} {row.slot}"
+    if str(row.state) not in ENDS | WAITS:
+        if not (str(row.state) == "due" and row.job_id in run.unread and _stands_behind(run, row)):
+            yield f"I2: {name} is still {row.state} ({row.code} {row.reason})"
+    elif str(row.state) != "final_ok" and not row.reason:
+        yield f"I2: {name} is {row.state} without a reason"
+
+
+def _stands_behind(run: Ended, row: Occurrence) -> bool:
+    """Say whether an earlier run of its job waits for a person, after whom the lane's past is read."""
+    return any(
+        other.job_id == row.job_id and other.ordinal < row.ordinal and str(other.state) in WAITS
+        for other in run.rows
+    )
 
 
 def _sent_unjournaled(run: Ended) -> Iterator[str]:

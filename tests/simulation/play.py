@@ -356,12 +356,23 @@ async def _perform(every_s: float, perform: Callable[[], Awaitable[None]]) -> No
             continue
 
 
+async def _unread(play: Play) -> frozenset[str]:
+    """Return the jobs of whose lane the chain shows more than the journal knows."""
+    ahead = set()
+    for row in await play.journal.jobs(active_only=False):
+        lane = row.enrolment.account, row.enrolment.nonce_key
+        if play.chain.sequence(lane, play.chain.head) > row.next_sequence:
+            ahead.add(row.enrolment.job_id)
+    return frozenset(ahead)
+
+
 async def _played(seed: int, faults: Mapping[str, Fault], *, keep: bool) -> Result:
     play = Play(seed, faults, keep=keep)
     await play.run()
     rows = await play.journal.occurrences()
     logs_were_lost = play.dice.struck["F12"] > 0
-    ended = Ended(play.chain, play.recorder, rows, play.journal.hashes, logs_were_lost)
+    unread = await _unread(play)
+    ended = Ended(play.chain, play.recorder, rows, play.journal.hashes, logs_were_lost, unread)
     duplicates, lost, broken = findings(ended)
     recorder = play.recorder
     recorder.note("ends", *(f"{row.job_id}/{row.ordinal}={row.state}" for row in rows))
